@@ -1,0 +1,132 @@
+/**
+ * The configuration after all checks: what the rest of the program reads. Deeply frozen.
+ *
+ * Names follow contract.md section 7; durations have become milliseconds, sizes bytes, secrets their values.
+ */
+export interface GatewayConfig {
+  /** What browsers see; the first is the default. */
+  readonly origins: readonly [Origin, ...Origin[]]
+  readonly listen: {
+    readonly host: string
+    readonly port: number
+    /** CIDR blocks of the proxies whose Forwarded and X-Forwarded-* are believed. Empty: nobody's. */
+    readonly trustedProxies: readonly string[]
+    readonly tls?: { readonly cert: Buffer; readonly key: Buffer }
+  }
+  readonly paths: { readonly base: string }
+  /** In the order of the file, which is the order of the chooser page. */
+  readonly identityProviders: readonly ProviderConfig[]
+  readonly session: SessionConfig
+  readonly csrf: { readonly mode: 'fetch-metadata' | 'header'; readonly allowedOrigins: readonly string[] }
+  /** `landing`: a path on the request's own origin; without it a signed-out page is shown. */
+  readonly logout: { readonly landing?: string }
+  readonly pages: { readonly name: string; readonly logo?: string; readonly support?: string }
+  readonly routes: readonly RouteRule[]
+  readonly audit: { readonly output: 'stdout' | { readonly file: string }; readonly subject: 'plain' | 'hmac' }
+  readonly log: { readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent' }
+}
+
+/** One of the origins that browsers see. */
+export interface Origin {
+  /** Serialised as the URL standard does: `https://app.example.com`, `http://localhost:8080`. */
+  readonly href: string
+  /** What Host says: lower case, the default port left out. */
+  readonly authority: string
+  /** Whether the origin is https, whatever the socket says. */
+  readonly isSecure: boolean
+}
+
+/** A provider: an IdP as configured. */
+export interface ProviderConfig {
+  /** Its name in the config, in URLs, in the audit and in the pair (provider, sub). */
+  readonly id: string
+  /** Compared as an exact string. */
+  readonly issuer: string
+  /** Where to send requests instead of the issuer's own origin; the issuer is still compared. */
+  readonly connectTo?: string
+  /** Shown on the chooser page. */
+  readonly label: string
+  readonly clientId: string
+  readonly clientAuth: { readonly method: 'client_secret_basic' | 'client_secret_post'; readonly secret: string }
+  /** PEM of the certificate authorities believed for this provider, in place of the system's. */
+  readonly tls?: { readonly ca: Buffer }
+  readonly scopes: readonly string[]
+  readonly authorizationParams: Readonly<Record<string, string>>
+  /** Names that /auth/login may pass through beside the standard ones. */
+  readonly loginParams: readonly string[]
+  readonly allow: 'everyone' | AllowRules
+  /** Claim name to where its value comes from. */
+  readonly claims: Readonly<Record<string, ClaimSource>>
+  readonly logout: { readonly hint: 'logout_hint' | 'id_token_hint' | 'none'; readonly params: Readonly<Record<string, string>> }
+  readonly timeoutMs: number
+  readonly clockToleranceMs: number
+}
+
+/** Who may sign in: every rule that is present must be met; within one rule any value is enough. */
+export interface AllowRules {
+  /** Lower case, whole label sequences: `example.com` does not let `badexample.com` in. Needs email_verified. */
+  readonly emailDomains?: readonly string[]
+  /** Lower case. Needs email_verified. */
+  readonly emails?: readonly string[]
+  readonly claims?: Readonly<Record<string, readonly string[]>>
+}
+
+export interface ClaimSource {
+  readonly from: readonly ('id_token' | 'userinfo')[]
+  /** Member names from the outermost in. */
+  readonly path: readonly string[]
+}
+
+export interface SessionConfig {
+  readonly store:
+    | { readonly kind: 'memory' }
+    | { readonly kind: 'redis'; readonly url: string; readonly namespace: string; readonly tls?: { readonly ca: Buffer } }
+  readonly cookie: { readonly name: string; readonly insecure: boolean }
+  /** The first signs, all verify. */
+  readonly cookieKeys: readonly [string, ...string[]]
+  /** The first seals, all open. 32 bytes each. */
+  readonly sealingKeys: readonly [SealingKey, ...SealingKey[]]
+  readonly idleTimeoutMs: number
+  readonly absoluteTimeoutMs: number
+  /** The claims that GET /auth/session shows, and no others. */
+  readonly claims: readonly string[]
+  readonly sealing: 'holder' | 'gateway'
+}
+
+export interface SealingKey {
+  /** Public: it stands in every record. 1 to 32 characters of A-Z a-z 0-9 _ -. */
+  readonly id: string
+  readonly key: Buffer
+}
+
+/** A configured path prefix with an upstream and rules. */
+export interface RouteRule {
+  /** The path as configured; also its label in logs and metrics. */
+  readonly path: string
+  readonly kind: 'page' | 'api'
+  /** The origins it is served on. */
+  readonly origins: readonly Origin[]
+  /** Null: all but TRACE and CONNECT. */
+  readonly methods: readonly string[] | null
+  /** An origin, http or https, without a path. */
+  readonly upstream: string
+  readonly preserveHost: boolean
+  readonly encodedSlash: 'refuse' | 'pass'
+  readonly access: 'signed-in' | 'optional' | 'anyone'
+  readonly require: {
+    /** All of them. */
+    readonly scopes: readonly string[]
+    /** Every claim named; any of the values. */
+    readonly claims: Readonly<Record<string, readonly string[]>>
+    /** Any of them; empty: no demand. */
+    readonly acr: readonly string[]
+    /** How long ago the person may have authenticated, at most. */
+    readonly maxAgeMs?: number
+  }
+  readonly token: 'none' | 'access'
+  /** Header name to claim name; `sub` and `provider` are always there. Only with a session. */
+  readonly identityHeaders: Readonly<Record<string, string>>
+  readonly setHeaders: Readonly<Record<string, string>>
+  readonly timeouts: { readonly connectMs: number; readonly headersMs: number; readonly idleMs: number }
+  readonly limits: { readonly bodyBytes: number }
+}

@@ -1,0 +1,60 @@
+import type { ProviderConfig } from '../config/config.ts'
+import type { AccessToken, SignIn } from '../session/session.ts'
+
+/**
+ * All talk with one IdP. Everything it throws is a GatewayError:
+ *   `idp_unavailable` when it cannot be reached, is slow, answers 5xx or something that is no protocol answer;
+ *   `access_denied` (reason `denied_by_provider`) when the IdP answers the authorization request with an error;
+ *   `bad_request` with a reason (`state_mismatch`, `issuer_mismatch`, `nonce_mismatch`, `id_token_invalid`,
+ *   `code_refused`, …) when what it or the browser brought does not stand the checks;
+ *   `session_expired` (reason `invalid_grant`), from `refresh` alone, when the refresh token is refused.
+ */
+export interface Provider {
+  readonly config: ProviderConfig
+
+  /** Where the browser goes to sign in. Needs metadata, so may throw `idp_unavailable`. */
+  authorizationUrl(request: AuthorizationRequest): Promise<URL>
+
+  /** Redeems a callback for a sign-in, after all checks. One token request at most. */
+  redeem(callback: Callback): Promise<SignIn>
+
+  /** One refresh grant. Keeps the old refresh token where none is returned. */
+  refresh(request: { readonly refreshToken: string; readonly sub: string }): Promise<Refreshed>
+
+  /** Where the browser goes to sign out there; null when the IdP offers no such place. */
+  endSessionUrl(request: {
+    readonly idToken: string | null
+    readonly logoutHint: string | null
+    readonly postLogoutRedirectUri: string
+    readonly state: string
+  }): Promise<URL | null>
+}
+
+export interface AuthorizationRequest {
+  readonly redirectUri: string
+  readonly state: string
+  readonly nonce: string
+  /** PKCE code verifier; the challenge is derived here (S256). */
+  readonly verifier: string
+  /** Parameters for this one request, names already checked: prompt, max_age, acr_values, login_hint, … */
+  readonly params: Readonly<Record<string, string>>
+}
+
+export interface Callback {
+  readonly redirectUri: string
+  /** The query as received, without `?`; no parameter repeated. */
+  readonly query: URLSearchParams
+  readonly state: string
+  readonly nonce: string
+  readonly verifier: string
+  /** Seconds, when the authorization request asked for it; auth_time is then checked. */
+  readonly maxAge?: number
+}
+
+export interface Refreshed {
+  readonly refreshToken: string
+  readonly access: AccessToken
+  /** Mapped anew when the answer brought an ID token or UserInfo was asked; otherwise null: keep the old ones. */
+  readonly claims: Readonly<Record<string, unknown>> | null
+  readonly idToken: string | null
+}

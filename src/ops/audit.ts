@@ -1,0 +1,29 @@
+import type { LogFields } from './fields.ts'
+
+/**
+ * Stable: people alert on these names. One line per event; docs/logging.md has the schema.
+ *
+ *   sign_in          a session began
+ *   refusal          a request was refused (code, reason)
+ *   replay           a callback or hand-off was presented again
+ *   renewal          the grant's tokens were renewed, or could not be (outcome)
+ *   logout           the person signed out
+ *   session_ended    a session ended for another reason (reason)
+ *   record_rejected  a stored record was altered, or sealed under a key we do not have (reason)
+ *   subject_changed  a sign-in replaced another person's session in the same browser
+ */
+export const auditEvents = [
+  'sign_in',
+  'refusal',
+  'replay',
+  'renewal',
+  'logout',
+  'session_ended',
+  'record_rejected',
+  'subject_changed',
+] as const
+
+export type AuditEvent = (typeof auditEvents)[number]
+
+/** Writes one audit line. Never throws, never waits. */
+export type Audit = (event: AuditEvent, fields: LogFields) => void

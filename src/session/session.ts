@@ -1,0 +1,85 @@
+/**
+ * What a family holds, once opened. Instants are epoch milliseconds. Everything here is plain JSON.
+ */
+
+/** One holder's session: who signed in, when, and until when. Sealed by the gateway; no token, no personal claim. */
+export interface SessionRecord {
+  readonly kind: 'browser'
+  /** Grows by one with every write, and is part of what the seal vouches for. */
+  readonly version: number
+  readonly provider: string
+  readonly sub: string
+  /** The origin that the cookie belongs to; at any other origin it counts for nothing. */
+  readonly origin: string
+  readonly createdAt: number
+  /** When the person last authenticated at the provider: its `auth_time`, or the sign-in where it says none. */
+  readonly authTime: number
+  readonly acr: string | null
+  readonly amr: readonly string[]
+  /** When the idle clock was last pushed. */
+  readonly touchedAt: number
+  readonly idleExpiresAt: number
+  readonly absoluteExpiresAt: number
+  /** SHA-256 of the credential's secret, base64url. */
+  readonly secretHash: string
+  /** The vault's data key, wrapped under HKDF(gateway key, secret). */
+  readonly wrap: string
+}
+
+/** The family's tokens and claims. Sealed with a random data key of its own. */
+export interface Vault {
+  /** Grows by one with every write. */
+  readonly version: number
+  readonly refreshToken: string | null
+  /** Kept only where the provider's logout needs it as a hint. */
+  readonly idToken: string | null
+  /** The provider's name for its own session, when it told one. */
+  readonly sid: string | null
+  /** Access tokens by audience; the sign-in's own is under the empty string. */
+  readonly access: Readonly<Record<string, AccessToken>>
+  readonly claims: Readonly<Record<string, unknown>>
+}
+
+export interface AccessToken {
+  readonly token: string
+  /** What the provider granted, which may be less than what was asked. */
+  readonly scopes: readonly string[]
+  readonly expiresAt: number
+  readonly refreshedAt: number
+}
+
+/** What a holder presents: `<family id>.<member>.<secret>`. */
+export interface Credential {
+  /** 128 random bits, base64url (22 characters); public, stable for the session's whole life. */
+  readonly familyId: string
+  /** `0` for the root. */
+  readonly member: string
+  /** 256 random bits, base64url (43 characters). */
+  readonly secret: string
+}
+
+/** Why a session is no more; the word in tombstones, in GET /auth/session and in the audit. */
+export type EndReason = 'idle' | 'expired' | 'revoked' | 'logged_out'
+
+/** A family as its holder sees it: opened, within its deadlines. */
+export interface SignedIn {
+  /** `session_id`: public, for logs and lists. */
+  readonly sessionId: string
+  readonly credential: Credential
+  readonly record: SessionRecord
+  readonly vault: Vault
+}
+
+/** What a sign-in brings, from which a session begins. */
+export interface SignIn {
+  readonly provider: string
+  readonly sub: string
+  readonly authTime: number
+  readonly acr: string | null
+  readonly amr: readonly string[]
+  readonly sid: string | null
+  readonly idToken: string | null
+  readonly refreshToken: string | null
+  readonly access: AccessToken
+  readonly claims: Readonly<Record<string, unknown>>
+}

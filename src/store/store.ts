@@ -1,0 +1,69 @@
+/**
+ * The engine's verbs. Every promise either settles within the store's own deadline or rejects with
+ * `GatewayError('store_unavailable')`. Values are opaque strings: the store never looks inside them.
+ *
+ * Two implementations, one suite (test/store/): memory.ts and redis.ts.
+ */
+export interface Store {
+  /** Reads one member's session record and the family's vault in one round trip; null where there is none. */
+  readFamily(familyId: string, member: string): Promise<FamilyRecords>
+
+  /** Creates the root of a family. False, and nothing written, when any record of that id exists, a tombstone too. */
+  createFamily(familyId: string, records: { readonly session: string; readonly vault: string }, life: FamilyLife): Promise<boolean>
+
+  /**
+   * Replaces a member's session record if it still is `expected`, and moves the life of both records.
+   * False, and nothing written, when it is another one, gone, or a tombstone.
+   */
+  replaceSession(familyId: string, member: string, expected: string, next: string, life: FamilyLife): Promise<boolean>
+
+  /** Replaces the vault if it still is `expected`; its life stays. False, and nothing written, otherwise. */
+  replaceVault(familyId: string, expected: string, next: string): Promise<boolean>
+
+  /**
+   * Ends the whole family in one step: every member's session record becomes `tombstone` for `ttlMs`,
+   * the vault is gone, and no other verb brings any of it back. Ending what has ended keeps the first
+   * tombstone and its life.
+   *
+   * @param expected end only while the root's record is this one
+   * @returns whether this call ended it; false when there was none, it had ended, or it was not `expected`
+   */
+  endFamily(familyId: string, tombstone: string, ttlMs: number, expected?: string): Promise<boolean>
+
+  /** Keeps a one-time item. False, and nothing written, when the key is taken, by a spent one too. */
+  putOnce(key: OneTimeKey, value: string, ttlMs: number): Promise<boolean>
+
+  /** Reads a one-time item without spending it; `spent` when it was taken, null when there is none. */
+  peekOnce(key: OneTimeKey): Promise<OneTimeState>
+
+  /**
+   * Takes a one-time item, atomically: of any number of calls in any number of processes exactly one
+   * gets true. The key stays spent for the rest of the item's life.
+   */
+  takeOnce(key: OneTimeKey, expected: string): Promise<boolean>
+
+  /** Resolves when the store answers. */
+  ping(): Promise<void>
+
+  close(): Promise<void>
+}
+
+export interface FamilyRecords {
+  readonly session: string | null
+  readonly vault: string | null
+}
+
+/** How long the records are kept, from now. Deadlines inside the records decide; these only clean up. */
+export interface FamilyLife {
+  readonly sessionTtlMs: number
+  readonly vaultTtlMs: number
+}
+
+/** A one-time item: the `id` is its hash slot, the `kind` keeps the items of one id apart. */
+export interface OneTimeKey {
+  readonly kind: 'attempt' | 'result'
+  /** Characters of base64url only. */
+  readonly id: string
+}
+
+export type OneTimeState = { readonly state: 'live'; readonly value: string } | { readonly state: 'spent' } | null
