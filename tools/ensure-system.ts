@@ -1,0 +1,86 @@
+import { spawnSync } from 'node:child_process'
+import { accessSync, constants, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+// Makes sure that the programs the tests run are there: on Debian and Ubuntu as root it installs what is missing,
+// anywhere else it says what to install and stops the run with exit code 2.
+
+interface Program {
+  /** Any of these commands will do. */
+  readonly commands: readonly string[]
+  /** Its Debian package. */
+  readonly debian: string
+  /** What it is for, and what it is called elsewhere. */
+  readonly purpose: string
+}
+
+const programs: readonly Program[] = [
+  { commands: ['redis-server'], debian: 'redis-server', purpose: 'the session store, tested against a real one (Redis 7 or newer)' },
+  { commands: ['chromium'], debian: 'chromium', purpose: 'the browser that signs in; the command must be called chromium' },
+  { commands: ['openssl'], debian: 'openssl', purpose: 'makes the throw-away certificates of the https tests' },
+]
+
+const missing = programs.filter(program => !isInstalled(program))
+if (missing.length > 0) {
+  if (canInstall()) install(missing)
+  const absent = programs.filter(program => !isInstalled(program))
+  if (absent.length > 0) {
+    console.error(explain(absent))
+    process.exitCode = 2
+  }
+}
+
+function isInstalled(program: Program): boolean {
+  // Debian keeps servers in sbin, which is not on every user's PATH.
+  const folders = [...(process.env.PATH ?? '').split(':'), '/usr/local/sbin', '/usr/sbin', '/sbin']
+  return program.commands.some(command => folders.some(folder => isExecutable(join(folder, command))))
+}
+
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}
+
+function canInstall(): boolean {
+  return process.platform === 'linux' && process.getuid?.() === 0 && isDebianLike() && isExecutable('/usr/bin/apt-get')
+}
+
+function isDebianLike(): boolean {
+  try {
+    return /^(ID|ID_LIKE)=.*\b(debian|ubuntu)\b/m.test(readFileSync('/etc/os-release', 'utf8'))
+  } catch {
+    return false
+  }
+}
+
+function install(wanted: readonly Program[]): void {
+  const packages = wanted.map(program => program.debian)
+  console.error(`Installing for the tests: ${packages.join(' ')}`)
+  // Another apt-get may hold the lock, as right after a machine's start.
+  aptGet(['update', '-qq'])
+  aptGet(['install', '-y', '-qq', '--no-install-recommends', ...packages])
+}
+
+function aptGet(args: readonly string[]): void {
+  spawnSync('/usr/bin/apt-get', ['-o', 'DPkg::Lock::Timeout=600', ...args], {
+    stdio: ['ignore', 'inherit', 'inherit'],
+    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+  })
+}
+
+function explain(absent: readonly Program[]): string {
+  const names = absent.map(program => program.debian).join(' ')
+  return [
+    'The tests need programs that are not installed:',
+    ...absent.map(program => `  ${program.debian}: ${program.purpose}`),
+    '',
+    'Debian, Ubuntu (as root, the tests do this themselves):',
+    `  sudo apt-get update && sudo apt-get install --no-install-recommends ${names}`,
+    'macOS:',
+    `  brew install ${names.replace('redis-server', 'redis')}`,
+  ].join('\n')
+}
