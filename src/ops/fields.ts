@@ -33,3 +33,30 @@ export interface LogFields {
   readonly key_id?: string
   readonly user_agent?: string
 }
+
+/** The same list for the running program; the compiler keeps the two alike. */
+export const logFieldNames = {
+  request_id: true,
+  client_address: true,
+  method: true,
+  route: true,
+  status: true,
+  duration_ms: true,
+  code: true,
+  reason: true,
+  outcome: true,
+  provider: true,
+  sub: true,
+  session_id: true,
+  acr: true,
+  amr: true,
+  error: true,
+  cause: true,
+  upstream: true,
+  origin: true,
+  port: true,
+  host: true,
+  file: true,
+  key_id: true,
+  user_agent: true,
+} as const satisfies Record<keyof LogFields, true>

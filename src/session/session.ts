@@ -22,7 +22,11 @@ export interface SessionRecord {
   readonly absoluteExpiresAt: number
   /** SHA-256 of the credential's secret, base64url. */
   readonly secretHash: string
-  /** The vault's data key, wrapped under HKDF(gateway key, secret). */
+  /**
+   * The vault's data key: wrapped under HKDF(gateway key, secret) when the sealing is `holder`, under the
+   * gateway key alone when it is `gateway`.
+   */
+  readonly sealing: 'holder' | 'gateway'
   readonly wrap: string
 }
 

@@ -1,0 +1,62 @@
+import type { Request, RequestHandler } from 'express'
+import session from 'express-session'
+import { GatewayError } from '../errors.ts'
+import { createCredential, formatCredential, type Random } from './credential.ts'
+import { createExpressStore } from './express-store.ts'
+import type { Families } from './families.ts'
+import type { SignIn } from './session.ts'
+
+/**
+ * Creates the session engine of our own endpoints: express-session, whose sessions are families.
+ *
+ * `req.secure` must have been set from the configured origin before it runs: express-session puts no
+ * Secure cookie on what it takes for plain http.
+ */
+export function createExpressSession(deps: {
+  readonly families: Families
+  readonly cookie: { readonly name: string; readonly isSecure: boolean }
+  readonly keys: readonly string[]
+  readonly random: Random
+}): RequestHandler {
+  return session({
+    name: deps.cookie.name,
+    secret: [...deps.keys],
+    store: createExpressStore(deps.families),
+    genid: () => formatCredential(createCredential(deps.random)),
+    cookie: { path: '/', httpOnly: true, sameSite: 'strict', secure: deps.cookie.isSecure },
+    resave: false,
+    saveUninitialized: false,
+  })
+}
+
+/**
+ * Begins a session in this browser: the one that was there ends, a new credential is handed out.
+ *
+ * @throws {GatewayError} `store_unavailable`; no cookie is set then
+ */
+export async function beginSession(req: Request, signIn: SignIn, origin: string): Promise<void> {
+  try {
+    await settle(done => req.session.regenerate(done))
+    req.session.beginning = { signIn, origin }
+    await settle(done => req.session.save(done))
+  } catch (error) {
+    // express-session would set the cookie of a session that was never saved.
+    forget(req)
+    throw error instanceof GatewayError ? error : new GatewayError('store_unavailable', 'The session could not be saved.', { cause: error })
+  }
+}
+
+/** Ends the session behind the cookie, if there is one. @throws {GatewayError} `store_unavailable`; it goes on living then */
+export async function endSession(req: Request): Promise<void> {
+  await settle(done => req.session.destroy(done))
+}
+
+function forget(req: Request): void {
+  ;(req as { session: unknown }).session = null
+}
+
+function settle(run: (done: (error?: unknown) => void) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    run(error => (error ? reject(error) : resolve()))
+  })
+}

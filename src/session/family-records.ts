@@ -1,0 +1,112 @@
+import { randomBytes } from 'node:crypto'
+import type { FamilyRecords } from '../store/store.ts'
+import { hashSecret, secretFits } from './credential.ts'
+import { startClocks, type Timeouts } from './deadlines.ts'
+import { openUnder, type Sealing, sealUnder } from './sealing.ts'
+import type { Credential, SessionRecord, SignedIn, SignIn, Vault } from './session.ts'
+
+/** A family as one process has opened it: the bytes it came from, its data key, and what they say. */
+export interface OpenedFamily {
+  readonly session: string
+  readonly vault: string
+  readonly dataKey: Buffer
+  readonly signedIn: SignedIn
+  /** A touch of these bytes is on its way, or done. */
+  isTouching: boolean
+}
+
+/**
+ * Why a family does not open. `wrong_secret`: the id is right, the secret is not (an older one, or guessed).
+ * `past_deadline`: the tokens are gone already, the record only says who it was.
+ */
+export interface OpenFailure {
+  readonly failure: 'unknown_key' | 'altered' | 'wrong_secret' | 'past_deadline'
+}
+
+const dataKeyBytes = 32
+
+/** The records of a new family, sealed. */
+export function sealNewFamily(
+  sealing: Sealing,
+  credential: Credential,
+  signIn: SignIn,
+  settings: Timeouts & { readonly sealing: 'holder' | 'gateway'; readonly origin: string; readonly now: number },
+): { readonly record: SessionRecord; readonly records: { readonly session: string; readonly vault: string } } {
+  const dataKey = randomBytes(dataKeyBytes)
+  const record: SessionRecord = {
+    kind: 'browser',
+    version: 0,
+    provider: signIn.provider,
+    sub: signIn.sub,
+    origin: settings.origin,
+    createdAt: settings.now,
+    authTime: signIn.authTime,
+    acr: signIn.acr,
+    amr: signIn.amr,
+    ...startClocks(settings, settings.now),
+    secretHash: hashSecret(credential.secret),
+    sealing: settings.sealing,
+    wrap: wrapDataKey(sealing, credential, settings.sealing, dataKey),
+  }
+  const vault: Vault = {
+    version: 0,
+    refreshToken: signIn.refreshToken,
+    idToken: signIn.idToken,
+    sid: signIn.sid,
+    access: { '': signIn.access },
+    claims: signIn.claims,
+  }
+  return {
+    record,
+    records: { session: sealRecord(sealing, credential, record), vault: sealData(dataKey, credential.familyId, vault) },
+  }
+}
+
+/** Opens what the store holds for a credential. The secret is compared before anything is believed. */
+export function openFamily(sealing: Sealing, credential: Credential, records: FamilyRecords): OpenedFamily | OpenFailure {
+  const { familyId, secret } = credential
+  if (records.session === null) return { failure: 'altered' }
+  const session = sealing.open({ type: 'session', key: recordKey(credential) }, records.session)
+  if (typeof session === 'string') return { failure: session }
+  const record = JSON.parse(session.plaintext) as SessionRecord
+  if (!secretFits(secret, record.secretHash)) return { failure: 'wrong_secret' }
+  // The store drops the vault at the deadline, by its own clock, which may be a little ahead of ours.
+  if (records.vault === null) return { failure: 'past_deadline' }
+
+  const wrapped = sealing.open({ type: 'wrap', key: recordKey(credential) }, record.wrap, record.sealing === 'holder' ? secret : '')
+  if (typeof wrapped === 'string') return { failure: wrapped }
+  const dataKey = Buffer.from(wrapped.plaintext, 'base64url')
+  const vault = openUnder(dataKey, { type: 'vault', key: familyId }, records.vault)
+  if (vault === null) return { failure: 'altered' }
+  const signedIn = { sessionId: familyId, credential, record, vault: JSON.parse(vault.plaintext) as Vault }
+  return { session: records.session, vault: records.vault, dataKey, signedIn, isTouching: false }
+}
+
+/** The session record with its clocks pushed, under the first sealing key, wrap included. */
+export function sealTouched(sealing: Sealing, family: OpenedFamily, touched: SessionRecord): string {
+  const { credential, record } = family.signedIn
+  const wrap = sealing.isCurrent(record.wrap) ? record.wrap : wrapDataKey(sealing, credential, record.sealing, family.dataKey)
+  return sealRecord(sealing, credential, { ...touched, version: record.version + 1, wrap })
+}
+
+/** The vault, sealed under the family's data key. */
+export function sealVault(family: OpenedFamily, vault: Vault): string {
+  return sealData(family.dataKey, family.signedIn.sessionId, vault)
+}
+
+function sealRecord(sealing: Sealing, credential: Credential, record: SessionRecord): string {
+  return sealing.seal({ type: 'session', key: recordKey(credential), version: record.version }, JSON.stringify(record))
+}
+
+function sealData(dataKey: Buffer, familyId: string, vault: Vault): string {
+  return sealUnder(dataKey, { type: 'vault', key: familyId, version: vault.version }, JSON.stringify(vault))
+}
+
+function wrapDataKey(sealing: Sealing, credential: Credential, mode: 'holder' | 'gateway', dataKey: Buffer): string {
+  const name = { type: 'wrap', key: recordKey(credential), version: 0 } as const
+  return sealing.seal(name, dataKey.toString('base64url'), mode === 'holder' ? credential.secret : '')
+}
+
+function recordKey(credential: Credential): string {
+  return `${credential.familyId}.${credential.member}`
+}
