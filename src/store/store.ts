@@ -1,6 +1,10 @@
 /**
  * The engine's verbs. Every promise either settles within the store's own deadline or rejects with
- * `GatewayError('store_unavailable')`. Values are opaque strings: the store never looks inside them.
+ * `GatewayError('store_unavailable')`. Values are opaque strings: the store never looks inside them, but
+ * for the mark `!` that it puts before its own. A value that begins with it is refused.
+ *
+ * Lives are milliseconds from now, rounded up, at least 1. Ids are 1 to 64 characters of base64url. What
+ * does not fit is a programmer's mistake: a TypeError, thrown or rejected, and nothing was sent.
  *
  * Two implementations, one suite (test/store/): memory.ts and redis.ts.
  */
@@ -49,6 +53,7 @@ export interface Store {
 }
 
 export interface FamilyRecords {
+  /** The record as it was written, or a tombstone: `readTombstone` tells which. */
   readonly session: string | null
   readonly vault: string | null
 }
@@ -67,3 +72,11 @@ export interface OneTimeKey {
 }
 
 export type OneTimeState = { readonly state: 'live'; readonly value: string } | { readonly state: 'spent' } | null
+
+/** What the store puts before a value of its own: a tombstone, or the trace of a spent item. */
+export const storeMark = '!'
+
+/** What `endFamily` was given as tombstone; null for a record that is none. */
+export function readTombstone(session: string): string | null {
+  return session.startsWith(storeMark) ? session.slice(storeMark.length) : null
+}
