@@ -1,0 +1,40 @@
+import type { GatewayErrorCode } from '../errors.ts'
+import { html } from './html.ts'
+import { type Brand, renderPage } from './layout.ts'
+import { type Advice, advice, texts } from './text.ts'
+
+export interface ErrorPageInput {
+  readonly brand: Brand
+  /** Null for a bug of ours: a bare 500. */
+  readonly code: GatewayErrorCode | null
+  readonly title: string
+  readonly requestId: string
+  /** Path of the sign-in endpoint, without a query. */
+  readonly loginPath: string
+  /** Where "try again" leads: the path that failed, when asking again can help. */
+  readonly retryPath?: string
+}
+
+const unexpected: Advice = { text: 'Something went wrong on our side. If it happens again, tell support the line below.', link: 'home' }
+
+/** What a person sees of a refusal: what it was, what to do, and the code and request id for support. Nothing of the request. */
+export function errorPage(input: ErrorPageInput): string {
+  const help = input.code === null ? unexpected : advice[input.code]
+  const code = input.code === null ? null : html`<dt>${texts.error.code}</dt><dd>${input.code}</dd>`
+  const link = input.code === null ? null : helpfulLink(help, input)
+  return renderPage(input.brand, {
+    title: input.title,
+    content: html`<p>${help.text}</p>
+<p class="actions">${link}<a href="/">${texts.toHome}</a></p>
+<dl>${code}<dt>${texts.error.requestId}</dt><dd>${input.requestId}</dd></dl>`,
+  })
+}
+
+function helpfulLink(help: Advice, input: ErrorPageInput) {
+  if (help.link === 'sign_in') return html`<a class="button" href="${input.loginPath}">${texts.toSignIn}</a>`
+  // Without `prompt` a provider that remembers the refused account would bring it straight back.
+  if (help.link === 'other_account')
+    return html`<a class="button" href="${input.loginPath}?prompt=select_account">${texts.toOtherAccount}</a>`
+  if (help.link === 'retry' && input.retryPath !== undefined) return html`<a class="button" href="${input.retryPath}">${texts.tryAgain}</a>`
+  return null
+}

@@ -1,0 +1,69 @@
+import type { GatewayErrorCode } from '../errors.ts'
+
+/** Every sentence that a person reads on one of our pages; an error's title is in src/errors.ts. */
+export const texts = {
+  language: 'en',
+  support: 'Need help?',
+  toHome: 'Go to the start page',
+  toSignIn: 'Sign in',
+  toOtherAccount: 'Sign in with another account',
+  tryAgain: 'Try again',
+
+  chooser: { title: 'How would you like to sign in?' },
+
+  handOff: {
+    sign_in: { title: 'Signing you in', advice: 'You will be taken back in a moment.', link: 'Go on' },
+    back: { title: 'One moment', advice: 'You will be taken back in a moment.', link: 'Go on' },
+    bounce: { title: 'One moment', advice: 'Looking whether you are signed in already.', link: 'Go on' },
+    sign_out: { title: 'Signing you out', advice: 'You are signed out here. The sign-in service is told now.', link: 'Go on' },
+  },
+
+  confirmLogout: { title: 'Sign out?', advice: 'You will be signed out in this browser.', button: 'Sign out', stay: 'Stay signed in' },
+
+  signedOut: {
+    title: 'You are signed out',
+    advice: 'If other people use this computer, close the browser as well.',
+  },
+
+  error: { code: 'Error', requestId: 'Request' },
+} as const
+
+/** What a person can do about an error, and the link that helps. */
+export interface Advice {
+  readonly text: string
+  readonly link: 'home' | 'sign_in' | 'other_account' | 'retry'
+}
+
+const askSupport = 'If it happens again, tell support the two lines below.'
+const signInAgain = 'Sign in again to go on.'
+
+/** One row for each code, so that a new code cannot do without. */
+export const advice: Readonly<Record<GatewayErrorCode, Advice>> = {
+  bad_request: { text: `Go back and try once more. ${askSupport}`, link: 'home' },
+  ambiguous_path: { text: 'Check the address for stray characters, or begin at the start page.', link: 'home' },
+  navigation_required: { text: 'Type or paste the address into the address bar.', link: 'home' },
+  attempt_unknown: { text: 'A sign-in stays open for ten minutes, in the browser that began it.', link: 'sign_in' },
+  attempt_replayed: { text: 'Each sign-in works once. If you are signed in already, go to the start page.', link: 'sign_in' },
+  not_signed_in: { text: 'This page is for people who are signed in.', link: 'sign_in' },
+  session_idle: { text: signInAgain, link: 'sign_in' },
+  session_expired: { text: signInAgain, link: 'sign_in' },
+  session_revoked: { text: 'You, an administrator or the sign-in service ended the session.', link: 'sign_in' },
+  step_up_required: { text: 'This page asks for a fresh or a stronger sign-in.', link: 'sign_in' },
+  cross_site_refused: { text: 'Begin at the start page, not from another site.', link: 'home' },
+  access_denied: { text: 'The sign-in was cancelled, or this account has no access. Another account may have it.', link: 'other_account' },
+  insufficient_scope: { text: 'Ask whoever looks after this service for the permission.', link: 'home' },
+  claim_missing: { text: 'Ask whoever looks after this service to add you.', link: 'home' },
+  no_route: { text: 'Check the address, or begin at the start page.', link: 'home' },
+  method_not_allowed: { text: `Go back and try once more. ${askSupport}`, link: 'home' },
+  request_timeout: { text: 'Check your connection and try again.', link: 'retry' },
+  body_too_large: { text: 'Send less at a time.', link: 'home' },
+  uri_too_long: { text: 'Begin at the start page.', link: 'home' },
+  wrong_authority: { text: 'Check the address.', link: 'home' },
+  headers_too_large: { text: 'Delete the cookies of this site and try again.', link: 'home' },
+  upstream_unreachable: { text: `Try again in a minute. ${askSupport}`, link: 'retry' },
+  upstream_invalid_response: { text: `Try again in a minute. ${askSupport}`, link: 'retry' },
+  store_unavailable: { text: 'Try again in a few seconds.', link: 'retry' },
+  idp_unavailable: { text: 'The sign-in service does not answer. Try again in a minute.', link: 'sign_in' },
+  upstream_busy: { text: 'Try again in a few seconds.', link: 'retry' },
+  upstream_timeout: { text: `Try again in a minute. ${askSupport}`, link: 'retry' },
+}
