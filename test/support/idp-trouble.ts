@@ -1,0 +1,71 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+
+/** The places of a provider that count and misbehave one by one. */
+export type Endpoint = 'discovery' | 'jwks' | 'authorize' | 'interaction' | 'token' | 'userinfo' | 'end_session' | 'other'
+
+/**
+ * What an endpoint does instead of its work: answers 500, answers 200 with a page, never answers, or
+ * whatever a function does with the request.
+ */
+export type Trouble = 'error' | 'html' | 'hang' | ((request: IncomingMessage, response: ServerResponse) => void)
+
+export interface Troubles {
+  /** Requests that reached the endpoint, troubled ones too. */
+  count(endpoint: Endpoint): number
+  set(endpoint: Endpoint, trouble: Trouble): void
+  /** The endpoint, or all of them, work again. Requests that hang go on hanging. */
+  clear(endpoint?: Endpoint): void
+  /** Holds requests to the endpoint until the function it returns is called; then they are served. */
+  hold(endpoint: Endpoint): () => void
+  /** Wraps a provider's request listener. */
+  wrap(listener: RequestListener): RequestListener
+}
+
+type RequestListener = (request: IncomingMessage, response: ServerResponse) => void
+
+export function createTroubles(): Troubles {
+  const counts = new Map<Endpoint, number>()
+  const troubles = new Map<Endpoint, Trouble>()
+  const held = new Map<Endpoint, Promise<void>>()
+
+  return {
+    count: endpoint => counts.get(endpoint) ?? 0,
+    set: (endpoint, trouble) => void troubles.set(endpoint, trouble),
+    clear: endpoint => (endpoint === undefined ? troubles.clear() : void troubles.delete(endpoint)),
+    hold(endpoint) {
+      const { promise, resolve } = Promise.withResolvers<void>()
+      held.set(endpoint, promise)
+      return () => {
+        held.delete(endpoint)
+        resolve()
+      }
+    },
+    wrap: listener => (request, response) => {
+      const endpoint = endpointOf(request.url ?? '/')
+      counts.set(endpoint, (counts.get(endpoint) ?? 0) + 1)
+      const trouble = troubles.get(endpoint)
+      if (trouble !== undefined) return misbehave(trouble, request, response)
+      const wait = held.get(endpoint)
+      if (wait === undefined) return listener(request, response)
+      wait.then(() => listener(request, response))
+    },
+  }
+}
+
+function misbehave(trouble: Trouble, request: IncomingMessage, response: ServerResponse): void {
+  if (typeof trouble === 'function') trouble(request, response)
+  else if (trouble === 'error') response.writeHead(500, { 'content-type': 'application/json' }).end('{"error":"server_error"}')
+  else if (trouble === 'html') response.writeHead(200, { 'content-type': 'text/html' }).end('<!doctype html><title>Maintenance</title>')
+}
+
+function endpointOf(target: string): Endpoint {
+  const path = target.replace(/[?].*/, '')
+  if (path === '/.well-known/openid-configuration') return 'discovery'
+  if (path === '/jwks') return 'jwks'
+  if (path === '/auth' || path.startsWith('/auth/')) return 'authorize'
+  if (path.startsWith('/interaction/')) return 'interaction'
+  if (path === '/token') return 'token'
+  if (path === '/me') return 'userinfo'
+  if (path === '/session/end' || path.startsWith('/session/end/')) return 'end_session'
+  return 'other'
+}
