@@ -32,9 +32,12 @@ export function isTouchDue(record: Clocks, timeouts: Timeouts, now: number): boo
 
 /** Which deadline has passed, if any. The record's own clocks decide, whatever the store's TTL says. */
 export function passedDeadline(record: Clocks, now: number): Extract<EndReason, 'idle' | 'expired'> | null {
-  if (now >= record.absoluteExpiresAt) return 'expired'
-  if (now >= record.idleExpiresAt) return 'idle'
-  return null
+  return now < record.idleExpiresAt && now < record.absoluteExpiresAt ? null : nextDeadline(record)
+}
+
+/** Which deadline comes first. */
+export function nextDeadline(record: Clocks): Extract<EndReason, 'idle' | 'expired'> {
+  return record.absoluteExpiresAt <= record.idleExpiresAt ? 'expired' : 'idle'
 }
 
 /** The tokens go at the deadline; the record stays an hour longer, to say that it was a deadline. */

@@ -1,7 +1,7 @@
 import type { Audit } from '../ops/audit.ts'
 import { type FamilyRecords, readTombstone, type Store } from '../store/store.ts'
-import { isTouchDue, lifeOf, passedDeadline, pushIdle, type Timeouts, tombstoneLifeMs } from './deadlines.ts'
-import { type OpenedFamily, openFamily, sealNewFamily, sealTouched, sealVault } from './family-records.ts'
+import { isTouchDue, lifeOf, nextDeadline, passedDeadline, pushIdle, type Timeouts, tombstoneLifeMs } from './deadlines.ts'
+import { type OpenedFamily, type OpenFailure, openFamily, sealNewFamily, sealTouched, sealVault } from './family-records.ts'
 import type { Sealing } from './sealing.ts'
 import type { Credential, EndReason, SignedIn, SignIn, Vault } from './session.ts'
 
@@ -47,37 +47,29 @@ export function createFamilies(deps: FamiliesDeps): Families {
     let family = opened.get(credential)
     if (family === undefined || family.session !== records.session || family.vault !== records.vault) {
       const result = openFamily(sealing, credential, records)
-      if ('failure' in result) return reject(credential, records.session, result.failure)
+      if ('failure' in result) return reject(credential, records.session, result)
       family = result
       opened.set(credential, family)
     }
     const deadline = passedDeadline(family.signedIn.record, now())
-    if (deadline === null) return { state: 'live', signedIn: family.signedIn }
-    endDetached(credential, deadline, records.session)
-    return { state: 'ended', reason: deadline }
+    return deadline === null ? { state: 'live', signedIn: family.signedIn } : endNow(credential, deadline, records.session)
   }
 
   /** A record under a key we do not have may be another replica's: it stays. An altered one is nobody's. */
-  function reject(
-    credential: Credential,
-    session: string,
-    failure: 'unknown_key' | 'altered' | 'wrong_secret' | 'past_deadline',
-  ): FamilyState {
-    if (failure === 'past_deadline') {
-      endDetached(credential, 'idle', session)
-      return { state: 'ended', reason: 'idle' }
-    }
-    audit('record_rejected', { reason: failure, session_id: credential.familyId })
-    if (failure === 'altered') endDetached(credential, 'revoked', session)
+  function reject(credential: Credential, session: string, why: OpenFailure): FamilyState {
+    if (why.failure === 'vault_gone') return endNow(credential, nextDeadline(why.record), session)
+    audit('record_rejected', { reason: why.failure, session_id: credential.familyId })
+    if (why.failure === 'altered') endNow(credential, 'revoked', session)
     return { state: 'none' }
   }
 
-  function endDetached(credential: Credential, reason: EndReason, expected: string): void {
+  /** Nobody waits for it: whatever becomes of the write, the record itself refuses the next request as well. */
+  function endNow(credential: Credential, reason: EndReason, expected: string): FamilyState {
     store.endFamily(credential.familyId, reason, tombstoneLifeMs, expected).then(
-      ended => ended && audit('session_ended', { reason, session_id: credential.familyId }),
-      // The store is away: the deadline inside the record refuses the next request just the same.
+      isEnded => isEnded && audit('session_ended', { reason, session_id: credential.familyId }),
       () => undefined,
     )
+    return { state: 'ended', reason }
   }
 
   return {
@@ -123,7 +115,7 @@ export function createFamilies(deps: FamiliesDeps): Families {
         const records = await store.readFamily(credential.familyId, credential.member)
         if (records.session === null || readTombstone(records.session) !== null) return false
         const family = openFamily(sealing, credential, records)
-        if ('failure' in family && family.failure !== 'past_deadline') return false
+        if ('failure' in family && family.failure !== 'vault_gone') return false
         if (await store.endFamily(credential.familyId, reason, tombstoneLifeMs, records.session)) return true
       }
       return false

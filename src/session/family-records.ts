@@ -17,11 +17,11 @@ export interface OpenedFamily {
 
 /**
  * Why a family does not open. `wrong_secret`: the id is right, the secret is not (an older one, or guessed).
- * `past_deadline`: the tokens are gone already, the record only says who it was.
+ * `vault_gone`: the tokens went at the deadline, the record only says which.
  */
-export interface OpenFailure {
-  readonly failure: 'unknown_key' | 'altered' | 'wrong_secret' | 'past_deadline'
-}
+export type OpenFailure =
+  | { readonly failure: 'unknown_key' | 'altered' | 'wrong_secret' }
+  | { readonly failure: 'vault_gone'; readonly record: SessionRecord }
 
 const dataKeyBytes = 32
 
@@ -71,7 +71,7 @@ export function openFamily(sealing: Sealing, credential: Credential, records: Fa
   const record = JSON.parse(session.plaintext) as SessionRecord
   if (!secretFits(secret, record.secretHash)) return { failure: 'wrong_secret' }
   // The store drops the vault at the deadline, by its own clock, which may be a little ahead of ours.
-  if (records.vault === null) return { failure: 'past_deadline' }
+  if (records.vault === null) return { failure: 'vault_gone', record }
 
   const wrapped = sealing.open({ type: 'wrap', key: recordKey(credential) }, record.wrap, record.sealing === 'holder' ? secret : '')
   if (typeof wrapped === 'string') return { failure: wrapped }

@@ -82,7 +82,7 @@ export function createRenew(deps: RenewDeps): (signedIn: SignedIn) => Promise<Si
     if (pending === undefined) {
       pending = renewOnce(signedIn)
         .catch(error => {
-          failures.set(sessionId, { until: now() + coolDownMs, error })
+          if (isOutage(error)) failures.set(sessionId, { until: now() + coolDownMs, error })
           throw error
         })
         .finally(() => inFlight.delete(sessionId))
@@ -105,6 +105,10 @@ function withTokens(vault: Vault, refreshed: Refreshed): Omit<Vault, 'version'> 
 function liveOrThrow(family: FamilyState): SignedIn {
   if (family.state === 'live') return family.signedIn
   throw new GatewayError('session_revoked', 'The session ended while its tokens were being renewed.', { reason: 'ended_meanwhile' })
+}
+
+function isOutage(error: unknown): boolean {
+  return error instanceof GatewayError && error.code === 'idp_unavailable'
 }
 
 function describe(signedIn: SignedIn) {

@@ -1,0 +1,82 @@
+import http, { type RequestListener, type Server } from 'node:http'
+import https from 'node:https'
+import type { AddressInfo, Socket } from 'node:net'
+import type { GatewayConfig } from './config/config.ts'
+import { describeError, type GatewayErrorCode } from './errors.ts'
+
+/**
+ * Limits of the public port. A slow client costs a socket for these long, no longer (RFC 9112 §9.5); the
+ * keep-alive outlives the 60 s that most load balancers keep theirs, so that they close first.
+ */
+export const limits = {
+  maxHeaderBytes: 16 * 1024,
+  headersTimeoutMs: 15_000,
+  requestTimeoutMs: 300_000,
+  keepAliveTimeoutMs: 75_000,
+  checkEveryMs: 5_000,
+} as const
+
+/** Creates the public server, http or https as `listen.tls` says; it does not listen yet. */
+export function createPublicServer(listen: GatewayConfig['listen'], handler: RequestListener): Server {
+  const options = {
+    maxHeaderSize: limits.maxHeaderBytes,
+    headersTimeout: limits.headersTimeoutMs,
+    requestTimeout: limits.requestTimeoutMs,
+    keepAliveTimeout: limits.keepAliveTimeoutMs,
+    connectionsCheckingInterval: limits.checkEveryMs,
+    insecureHTTPParser: false,
+    // A stage refuses repeated lines by name; Node's own joining would hide them.
+    joinDuplicateHeaders: false,
+    noDelay: true,
+  }
+  const server: Server =
+    listen.tls === undefined
+      ? http.createServer(options, handler)
+      : https.createServer({ ...options, ...listen.tls, minVersion: 'TLSv1.2' }, handler)
+  server.on('clientError', answerClientError)
+  return server
+}
+
+/** Listens, and tells the port: the system's choice when the configured one is 0. */
+export function listen(server: Server, { host, port }: { readonly host: string; readonly port: number }): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, host, () => {
+      server.removeListener('error', reject)
+      resolve((server.address() as AddressInfo).port)
+    })
+  })
+}
+
+/** Stops listening, lets running requests finish within `graceMs`, then closes what is left. */
+export function closeServer(server: Server, graceMs: number): Promise<void> {
+  return new Promise(resolve => {
+    const timer = setTimeout(() => server.closeAllConnections(), graceMs)
+    server.close(() => {
+      clearTimeout(timer)
+      resolve()
+    })
+    server.closeIdleConnections()
+  })
+}
+
+/** What Node could not parse never becomes a request: the answer is written by hand and the socket closed. */
+function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
+  // Half an answer is on the wire already: anything more would be read as part of it.
+  const isAnswering = (socket as Socket & { _httpMessage?: { headersSent: boolean } | null })._httpMessage?.headersSent === true
+  if (!socket.writable || error.code === 'ECONNRESET' || isAnswering) return void socket.destroy()
+  const code = clientErrorCode(error.code)
+  const { status, title } = describeError(code)
+  const body = JSON.stringify({ type: 'about:blank', title, status, code })
+  socket.end(
+    `HTTP/1.1 ${status} ${http.STATUS_CODES[status]}\r\nConnection: close\r\nCache-Control: no-store\r\n` +
+      `Content-Type: application/problem+json; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(body)}\r\n` +
+      `X-Content-Type-Options: nosniff\r\nSallyport-Error: ${code}\r\n\r\n${body}`,
+  )
+}
+
+function clientErrorCode(code: string | undefined): GatewayErrorCode {
+  if (code === 'HPE_HEADER_OVERFLOW') return 'headers_too_large'
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return 'request_timeout'
+  return 'bad_request'
+}
