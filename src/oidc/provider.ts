@@ -7,7 +7,12 @@ import type { AccessToken, SignIn } from '../session/session.ts'
  *   `access_denied` (reason `denied_by_provider`) when the IdP answers the authorization request with an error;
  *   `bad_request` with a reason (`state_mismatch`, `issuer_mismatch`, `nonce_mismatch`, `id_token_invalid`,
  *   `code_refused`, …) when what it or the browser brought does not stand the checks;
- *   `session_expired` (reason `invalid_grant`), from `refresh` alone, when the refresh token is refused.
+ *   `session_expired`, from `refresh` alone, when the refresh token is refused (reason `invalid_grant`) or the
+ *   answer is about somebody else (`id_token_changed`, `id_token_invalid`, `userinfo_changed`).
+ *
+ * `access_denied` is also for people whom the `allow` rules keep out (reason `not_allowed`), at sign-in and
+ * at a refresh that brought new claims, and for what a silent sign-in may be told (`login_required`,
+ * `interaction_required`, `consent_required`, `account_selection_required`).
  */
 export interface Provider {
   readonly config: ProviderConfig
@@ -19,7 +24,12 @@ export interface Provider {
   redeem(callback: Callback): Promise<SignIn>
 
   /** One refresh grant. Keeps the old refresh token where none is returned. */
-  refresh(request: { readonly refreshToken: string; readonly sub: string }): Promise<Refreshed>
+  refresh(request: {
+    readonly refreshToken: string
+    readonly sub: string
+    /** Granted so far: what an answer without `scope` stands for (RFC 6749 §6). Never sent. */
+    readonly scopes: readonly string[]
+  }): Promise<Refreshed>
 
   /** Where the browser goes to sign out there; null when the IdP offers no such place. */
   endSessionUrl(request: {
