@@ -1,0 +1,141 @@
+import assert from 'node:assert/strict'
+import { existsSync, statSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { describe, it } from 'node:test'
+import { errorCodes } from '../src/errors.ts'
+import { auditEvents } from '../src/ops/audit.ts'
+import { logFieldNames } from '../src/ops/fields.ts'
+import { conformanceIds, conformancePage, namedRows } from '../tools/conformance-map.ts'
+import { projectFiles, projectRoot, readProjectFile } from './support/project-files.ts'
+
+const pages = projectFiles().filter(file => file.endsWith('.md'))
+const decisions = projectFiles('docs/decisions')
+const sources = projectFiles('src').filter(file => file.endsWith('.ts'))
+
+describe('docs/errors.md', () => {
+  it('has a heading for every error code, and for no other', () => {
+    const described = headings('docs/errors.md', '###')
+
+    assert.deepEqual(described.toSorted(), errorCodes.toSorted())
+  })
+})
+
+describe('docs/logging.md', () => {
+  it('LOG-10 lists every field that a log line may have, and no other', () => {
+    assert.deepEqual(tableOf('docs/logging.md', 'Fields').toSorted(), Object.keys(logFieldNames).toSorted())
+  })
+
+  it('LOG-10 lists every audit event, and no other', () => {
+    assert.deepEqual(tableOf('docs/logging.md', 'Audit events').toSorted(), auditEvents.toSorted())
+  })
+
+  it('LOG-10 lists every reason that the program can give, and no other', () => {
+    const given = new Set(sources.flatMap(file => [...readProjectFile(file).matchAll(/\breason: '(\w+)'/g)].map(([, reason]) => reason)))
+
+    assert.deepEqual(tableOf('docs/logging.md', 'Reasons').toSorted(), [...given].toSorted())
+  })
+})
+
+describe('docs/decisions', () => {
+  it('are numbered without a gap', () => {
+    assert.deepEqual(
+      decisions.map(file => Number(file.split('/')[2]?.slice(0, 3))),
+      decisions.map((_, position) => position + 1),
+    )
+  })
+
+  it('say what was known, what was chosen, what follows, and when to look again', () => {
+    for (const file of decisions) {
+      assert.deepEqual(headings(file, '##'), ['Context', 'Decision', 'Consequences', 'When to revisit'], file)
+    }
+  })
+
+  it('are there when the code refers to them', () => {
+    const referred = sources.flatMap(file => readProjectFile(file).match(/docs\/decisions\/\d{3}/g) ?? [])
+
+    assert.deepEqual(
+      referred.filter(name => !decisions.some(file => file.startsWith(name))),
+      [],
+    )
+  })
+})
+
+describe('the pages', () => {
+  it('have no link within the project that leads nowhere', () => {
+    const broken = pages.flatMap(page =>
+      [...readProjectFile(page).matchAll(/\]\(([^)\s]+)\)/g)]
+        .map(([, target = '']) => target)
+        .filter(target => !/^[a-z]+:/.test(target) && !leadsSomewhere(page, target))
+        .map(target => `${page}: ${target}`),
+    )
+
+    assert.deepEqual(broken, [])
+  })
+
+  it('name the commands that CI runs', () => {
+    const [command] = readProjectFile('.ci/run').trim().split('\n').slice(-1)
+
+    assert.match(readProjectFile('README.md'), new RegExp(`^${command}$`, 'm'))
+  })
+
+  it('name only npm scripts that exist', () => {
+    const { scripts } = JSON.parse(readProjectFile('package.json')) as { scripts: Record<string, string> }
+    const missing = pages.flatMap(page =>
+      [...readProjectFile(page).matchAll(/\bnpm run (-s )?([\w:-]+)/g)]
+        .map(([, , name = '']) => name)
+        .filter(name => !(name in scripts))
+        .map(name => `${page}: ${name}`),
+    )
+
+    assert.deepEqual(missing, [])
+  })
+})
+
+describe('the conformance checklist', () => {
+  it('has every row that a test names', () => {
+    const blocks = new Set(conformanceIds.map(id => id.slice(0, id.indexOf('-'))))
+
+    const unknown = [...namedRows().keys()].filter(id => blocks.has(id.slice(0, id.indexOf('-'))) && !conformanceIds.includes(id))
+
+    assert.deepEqual(unknown, [])
+  })
+
+  it('is mapped to the tests in docs/security.md as they are now; npm run fix brings the map up to date', () => {
+    const { found, wanted } = conformancePage()
+
+    assert.equal(found, wanted)
+  })
+})
+
+/** The texts of a page's headings of one level, without code marks. */
+function headings(page: string, mark: '##' | '###'): string[] {
+  return [...readProjectFile(page).matchAll(new RegExp(`^${mark} (.+)$`, 'gm'))].map(([, text = '']) => text.replaceAll('`', ''))
+}
+
+/** The first column of the tables under a heading. */
+function tableOf(page: string, heading: string): string[] {
+  const [, rest = ''] = readProjectFile(page).split(`\n## ${heading}\n`)
+  const [section = ''] = rest.split('\n## ')
+  return [...section.matchAll(/^\| `(\w+)` \|/gm)].map(([, name = '']) => name)
+}
+
+function leadsSomewhere(page: string, target: string): boolean {
+  const [path = '', anchor] = target.split('#')
+  const file = path === '' ? page : join(dirname(page), path)
+  if (!existsSync(join(projectRoot, file))) return false
+  if (anchor === undefined || statSync(join(projectRoot, file)).isDirectory()) return true
+  return anchorsOf(file).has(anchor)
+}
+
+/** Headings become anchors as hosting sites make them: lower case, spaces to hyphens, punctuation gone. */
+function anchorsOf(page: string): Set<string> {
+  const texts = [...readProjectFile(page).matchAll(/^#{1,6} (.+)$/gm)].map(([, text = '']) => text)
+  return new Set(
+    texts.map(text =>
+      text
+        .toLowerCase()
+        .replace(/[^\w\- ]/g, '')
+        .replaceAll(' ', '-'),
+    ),
+  )
+}
