@@ -22,7 +22,10 @@ export function createFreshToken(deps: FreshTokenDeps): (signedIn: SignedIn) => 
   return function freshToken(signedIn) {
     const access = signedIn.vault.access['']
     // Nearly every request leaves here, without waiting for a promise.
-    if (access !== undefined && access.expiresAt - deps.now() > leewayOf(access)) return signedIn
+    const remainingMs = access === undefined ? 0 : access.expiresAt - deps.now()
+    if (access !== undefined && remainingMs > leewayOf(access)) return signedIn
+    // What cannot be renewed is used to its end.
+    if (signedIn.vault.refreshToken === null && remainingMs > 0) return signedIn
     return renewed(signedIn, access)
   }
 

@@ -58,7 +58,7 @@ export function createRenew(deps: RenewDeps): (signedIn: SignedIn) => Promise<Si
   /** One refresh grant; a refusal that only the session's end can answer comes back as a value. */
   async function ask(provider: Provider, current: SignedIn, refreshToken: string): Promise<Refreshed | GatewayError> {
     try {
-      return await provider.refresh({ refreshToken, sub: current.record.sub })
+      return await provider.refresh({ refreshToken, sub: current.record.sub, scopes: current.vault.access['']?.scopes ?? [] })
     } catch (error) {
       audit('renewal', { ...describe(current), outcome: 'failed', ...reasonOf(error) })
       if (error instanceof GatewayError && (error.code === 'session_expired' || error.code === 'access_denied')) return error
