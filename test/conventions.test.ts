@@ -11,6 +11,7 @@ import { projectFiles, readProjectFile } from './support/project-files.ts'
 const layers: readonly (readonly string[])[] = [
   ['main.ts', 'cli', 'demo'],
   ['gateway.ts', 'listeners.ts'],
+  ['assembly.ts'],
   ['request', 'auth'],
   ['tokens'],
   ['session', 'oidc'],
@@ -109,13 +110,12 @@ describe('a file', () => {
   })
 
   it('has no mark of unfinished or switched-off work', () => {
-    // Written apart, or this file would find itself.
-    const marks = new RegExp(
-      String.raw`\.(on${'ly'}|sk${'ip'}|to${'do'})\(|\b(TO${'DO'}|FIX${'ME'})\b|(on${'ly'}|sk${'ip'}|to${'do'}): true`,
-    )
+    const marks = /\.(only|skip|todo)\(|\b(only|skip|todo): |\b(TODO|FIXME|XXX)\b/
+    // This file cannot name the marks without having them.
+    const others = code.filter(file => file !== 'test/conventions.test.ts')
 
     assert.deepEqual(
-      code.filter(file => marks.test(readProjectFile(file))),
+      others.filter(file => marks.test(readProjectFile(file))),
       [],
     )
   })
@@ -161,10 +161,13 @@ describe('the dependencies', () => {
     )
   })
 
-  it('are pinned, and no file says from which registry they come', () => {
+  it('are pinned to one version', () => {
     const floating = Object.entries({ ...manifest.dependencies, ...manifest.devDependencies }).filter(([, range]) => !/^\d/.test(range))
 
     assert.deepEqual(floating, [])
+  })
+
+  it('come from whatever registry is configured: the lock file names none', () => {
     assert.deepEqual(readProjectFile('package-lock.json').match(/"resolved": "[a-z+]+:.*"/g), null)
   })
 })
