@@ -27,14 +27,13 @@ export async function createIdentityProvider(issuer: string, options: ProviderOp
   const signingKey = { ...(await exportJWK(privateKey)), kid: 'demo', use: 'sig', alg: 'RS256' }
   const provider = new Provider(issuer, configureProvider(options, signingKey))
   const answer = provider.callback()
+  const tooLate = renderTrouble('This sign-in has run out. Please start again.', options.client.origin)
 
   return function serve(req: IncomingMessage, res: ServerResponse): void {
     const path = req.url?.split('?')[0] ?? '/'
-    if (path === '/letter') return answerPage(res, 200, renderLetter(options.client.origin))
-    if (!path.startsWith('/interaction/')) return void answer(req, res)
-    signIn(req, res).catch(() =>
-      answerPage(res, 400, renderTrouble('This sign-in has run out. Please start again.', options.client.origin)),
-    )
+    if (path === '/letter') answerPage(res, 200, renderLetter(options.client.origin))
+    else if (path.startsWith('/interaction/')) signIn(req, res).catch(() => answerPage(res, 400, tooLate))
+    else answer(req, res)
   }
 
   async function signIn(req: IncomingMessage, res: ServerResponse): Promise<void> {

@@ -34,16 +34,21 @@ async function call(method, path) {
 
 function show(what, response, body) {
   const verdict = element('p', response.ok ? 'good' : 'bad', what + ': ' + response.status + ' ' + explain(response, body))
-  const pre = element('pre', '', JSON.stringify(body, null, 1))
+  const pre = element('pre', '', format(body))
   pre.tabIndex = 0
   pre.setAttribute('role', 'region')
   pre.setAttribute('aria-label', 'Body of the answer')
   answer.replaceChildren(verdict, pre)
 }
 
+/** One line for each order. */
+function format(body) {
+  return JSON.stringify(body, null, 1).replace(/\\n {3,}/g, ' ').replace(/\\n {2}([\\]}])/g, ' $1')
+}
+
 function explain(response, body) {
   const code = response.headers.get('sallyport-error')
-  if (response.ok) return 'The API took the token that the gateway attached.'
+  if (response.ok) return 'The API took the gateway’s token.'
   if (code === null) return 'The API refused.'
   return 'The gateway refused (' + code + '): ' + (body?.title ?? '') + '.'
 }

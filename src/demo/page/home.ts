@@ -6,12 +6,12 @@ export function renderHome(view: { readonly person: string | null; readonly prov
   const isSignedIn = view.person !== null
   const main = `
 <div class="lead">
-<h1>Signed in, and no token in this browser</h1>
-<p>The orders API takes nothing but a signed token. This page calls it, and never holds one.</p>
+<h1>No token in this browser</h1>
+<p>This page calls an API that demands a signed token, and never holds one. The gateway does.</p>
 <ol class="path" aria-label="What each side holds">
 <li><b>Your browser</b><span>an HttpOnly cookie with a random credential</span></li>
 <li class="gate"><b>Sallyport</b><span>the tokens, sealed; only your cookie opens them</span></li>
-<li><b>Orders API</b><span>checks signature, issuer, audience, expiry, scope</span></li>
+<li><b>Orders API</b><span>takes nothing but a signed, unexpired JWT</span></li>
 </ol>
 </div>
 
@@ -19,45 +19,45 @@ export function renderHome(view: { readonly person: string | null; readonly prov
 <a class="button" href="/auth/login?return_to=/">Sign in</a>
 <span>as <b>alice</b> or <b>bob</b>. The terminal that runs the demo shows their passwords.</span>
 </p>
-<noscript><p class="card wide">Without JavaScript you can sign in, open the pages under “Try this”, and sign out. The clocks, the calls and the search need it.</p></noscript>
+<noscript><p class="card wide">Without JavaScript you can sign in, open the pages under “Try this”, and sign out. The clocks, the API calls and the search need it.</p></noscript>
 
 <div class="grid">
-<section class="card" aria-labelledby="clocks">
+<section class="card needs-script" aria-labelledby="clocks">
 <h2 id="clocks">Your session</h2>
 <p id="session-note">Sign in to see its clocks.</p>
 <div id="session-clocks" hidden>
-${clock('access', 'Access token', 'one minute; renewed by the gateway when a call needs it')}
+${clock('access', 'Access token', 'renewed by the gateway when a call needs it')}
 ${clock('idle', 'Idle limit', 'starts again when you use an API or a page')}
 ${clock('absolute', 'Absolute limit', 'never moves: then you sign in again')}
 <p id="renewals" class="note" role="status"></p>
 </div>
 </section>
 
-<section class="card" aria-labelledby="calls">
+<section class="card needs-script" aria-labelledby="calls">
 <h2 id="calls">Call the API</h2>
 <div class="buttons">
 <button data-call="GET /api/orders">List orders</button>
 <button data-call="POST /api/orders">Add an order</button>
-<button data-call="GET /api/ops">Totals (group ops)</button>
+<button data-call="GET /api/ops">Totals (ops)</button>
 </div>
-<label class="check"><input type="checkbox" id="repeat"> List every 5 seconds, and watch the access token being renewed</label>
+<label class="check"><input type="checkbox" id="repeat"> List every 5 seconds and watch the renewal</label>
 <div id="answer" role="status"><p class="note">The answer appears here.</p></div>
 </section>
 
-<section class="card" aria-labelledby="search">
+<section class="card needs-script" aria-labelledby="search">
 <h2 id="search">Look for a token</h2>
-<p>A script that got into this page could read this much, and no more.</p>
+<p>An injected script could read this much, and no more.</p>
 <div class="buttons"><button id="look">Search everything</button></div>
 <div id="found" role="status"></div>
 </section>
 
-<section class="card" aria-labelledby="try">
+<section class="card last" aria-labelledby="try">
 <h2 id="try">Try this</h2>
 <ul class="links">
-<li><a href="${escapeHtml(view.providerOrigin)}/letter">Come from another site</a> by a link to a protected page. Signed in, you are let in without a second sign-in.</li>
-<li><a href="/reports">Open the protected page</a> while signed out: you sign in, and arrive there.</li>
+<li><a href="${escapeHtml(view.providerOrigin)}/letter">Come from another site</a> by a link: you need not sign in twice.</li>
+<li><a href="/reports">Open the protected page</a> while signed out: sign in, and arrive there.</li>
 <li><a href="/ops">Open the ops page</a>: Alice may, Bob is told that he lacks a group.</li>
-<li>Sign out, press Back, reload, call the API: nothing answers.</li>
+<li>Sign out, press Back, reload: nobody is there any more.</li>
 </ul>
 </section>
 </div>`

@@ -39,4 +39,4 @@ export function hiddenUnless(isShown: boolean): string {
 }
 
 /** A portcullis. */
-export const icon = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><path fill="#3d5a98" d="M3 30V14a13 13 0 0 1 26 0v16h-5V14a8 8 0 0 0-16 0v16z"/><path stroke="#3d5a98" stroke-width="2.4" fill="none" d="M12 9v17M16 7v21M20 9v17M8 14h16M8 20h16"/></svg>`
+export const icon = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><path fill="#5b7cc4" d="M3 30V14a13 13 0 0 1 26 0v16h-5V14a8 8 0 0 0-16 0v16z"/><path stroke="#5b7cc4" stroke-width="2.4" fill="none" d="M12 9v17M16 7v21M20 9v17M8 14h16M8 20h16"/></svg>`

@@ -25,10 +25,10 @@ async function collect() {
     { name: 'document.cookie', text: document.cookie },
     { name: 'localStorage', text: JSON.stringify({ ...localStorage }), isEmpty: localStorage.length === 0 },
     { name: 'sessionStorage', text: JSON.stringify({ ...sessionStorage }), isEmpty: sessionStorage.length === 0 },
-    { name: 'IndexedDB and caches', text: databases.map(one => one.name).concat(caches).join(' ') },
+    { name: 'databases, caches', text: databases.map(one => one.name).concat(caches).join(' ') },
     { name: '/auth/session', text: session },
     { name: '/api/orders', text: orders },
-    { name: 'this page and its address', text: document.documentElement.outerHTML + location.href + JSON.stringify(history.state) + window.name },
+    { name: 'page, address', text: document.documentElement.outerHTML + location.href + JSON.stringify(history.state) + window.name },
   ]
 }
 
@@ -50,8 +50,10 @@ function table(rows) {
     name.scope = 'row'
     name.textContent = row.name
     line.append(name)
-    line.insertCell().textContent = row.isEmpty || row.text === '' ? 'empty' : row.text.length + ' characters read'
-    line.insertCell().textContent = row.hits.length === 0 ? 'no token' : row.hits.length + ' found'
+    line.insertCell().textContent = row.isEmpty || row.text === '' ? 'empty' : row.text.length + ' characters'
+    const verdict = line.insertCell()
+    verdict.className = row.hits.length === 0 ? 'good' : 'bad'
+    verdict.textContent = row.hits.length === 0 ? 'no token' : row.hits.length + ' found'
   }
   return made
 }

@@ -33,7 +33,8 @@ p { margin: 0 0 .6rem }
 .path b, .path span { display: block }
 .path span { font-size: .88rem; color: var(--soft) }
 
-.grid { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 30rem), 1fr)); gap: 1rem; padding-bottom: 1.5rem }
+.grid { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 20rem), 1fr)); gap: 1rem; padding-bottom: 1.5rem }
+.last { grid-column: 1 / -1 }
 .card { padding: 1rem 1.15rem; background: var(--card); border: 1px solid var(--line); border-radius: .9rem; min-width: 0 }
 .wide { margin: 0 0 1rem; display: flex; flex-wrap: wrap; gap: .5rem 1rem; align-items: center }
 .note { font-size: .86rem; color: var(--soft) }
@@ -49,8 +50,8 @@ a.button { color: var(--on-accent) }
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; border-radius: .3rem }
 .check { display: flex; gap: .5rem; align-items: baseline; margin-bottom: .6rem; font-size: .93rem }
 .check input { accent-color: var(--accent) }
-.links { margin: 0; padding-left: 1.1rem }
-.links li { margin-bottom: .35rem }
+.links { margin: 0; padding-left: 1.1rem; columns: 2 28rem; column-gap: 2rem }
+.links li { margin-bottom: .3rem; break-inside: avoid }
 
 .clock { display: grid; grid-template-columns: 1fr auto; gap: .1rem 1rem; align-items: baseline; margin-bottom: .7rem }
 .clock progress, .clock .note { grid-column: 1 / -1 }
@@ -61,14 +62,16 @@ progress::-webkit-progress-bar { background: var(--line) }
 progress::-webkit-progress-value { background: var(--accent) }
 progress::-moz-progress-bar { background: var(--accent) }
 
-#answer pre { margin: .3rem 0 0; padding: .6rem .75rem; max-height: 13rem; overflow: auto; font: .84rem/1.45 ui-monospace, Menlo, Consolas, monospace; background: var(--code); border: 1px solid var(--line); border-radius: .5rem; white-space: pre-wrap; overflow-wrap: anywhere }
+#answer pre { margin: .3rem 0 0; padding: .6rem .75rem; max-height: 12rem; overflow: auto; font: .84rem/1.45 ui-monospace, Menlo, Consolas, monospace; background: var(--code); border: 1px solid var(--line); border-radius: .5rem; white-space: pre-wrap; overflow-wrap: anywhere }
 .good, .bad { margin: 0; font-weight: 600 }
 .good { color: var(--good) }
 .bad { color: var(--bad) }
-table { width: 100%; border-collapse: collapse; font-size: .9rem }
+table { width: 100%; border-collapse: collapse; font-size: .86rem }
 th, td { padding: .22rem .5rem .22rem 0; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line) }
 th { font-weight: 500 }
-td:last-child { white-space: nowrap }
+th, td { white-space: nowrap }
+td:last-child { text-align: right; padding-right: 0 }
 @media (max-width: 44rem) { .path { grid-template-columns: 1fr; gap: 1.5rem } .path li + li::before { content: "↓"; content: "↓" / ""; left: 1rem; top: -.8rem } }
+@media (scripting: none) { .needs-script { display: none } }
 @media (forced-colors: active) { progress::-webkit-progress-value { background: Highlight } .card, .path li { border-color: CanvasText } }
 `
