@@ -67,7 +67,7 @@ function install(wanted: readonly Program[]): void {
 
 function aptGet(args: readonly string[]): void {
   spawnSync('/usr/bin/apt-get', ['-o', 'DPkg::Lock::Timeout=600', ...args], {
-    stdio: ['ignore', 'inherit', 'inherit'],
+    stdio: ['ignore', 'ignore', 'inherit'],
     env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
   })
 }
