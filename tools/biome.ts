@@ -12,7 +12,9 @@ const version = toolchain.optionalDependencies['@biomejs/cli-linux-x64']
 
 try {
   const binary = createRequire(import.meta.url).resolve(`${platform}/biome`)
-  process.exitCode = spawnSync(binary, process.argv.slice(2), { stdio: 'inherit' }).status ?? 1
+  // Left to itself it colours a CI's log too.
+  const colors = process.stdout.isTTY ? [] : ['--colors=off']
+  process.exitCode = spawnSync(binary, [...process.argv.slice(2), ...colors], { stdio: 'inherit' }).status ?? 1
 } catch {
   console.error(`The formatter is not installed for this platform. To have it: npm i --no-save ${platform}@${version}`)
   process.exitCode = 2

@@ -16,8 +16,12 @@ interface Program {
 
 const programs: readonly Program[] = [
   { commands: ['redis-server'], debian: 'redis-server', purpose: 'the session store, tested against a real one (Redis 7 or newer)' },
-  { commands: ['chromium'], debian: 'chromium', purpose: 'the browser that signs in; the command must be called chromium' },
-  { commands: ['openssl'], debian: 'openssl', purpose: 'makes the throw-away certificates of the https tests' },
+  {
+    // As test/support/browser.ts looks for it; its variable CHROMIUM names any other.
+    commands: ['chromium', 'chromium-browser', 'google-chrome', process.env.CHROMIUM ?? ''],
+    debian: 'chromium',
+    purpose: 'the browser that signs in (or another Chromium, named in CHROMIUM)',
+  },
 ]
 
 const missing = programs.filter(program => !isInstalled(program))
@@ -33,7 +37,10 @@ if (missing.length > 0) {
 function isInstalled(program: Program): boolean {
   // Debian keeps servers in sbin, which is not on every user's PATH.
   const folders = [...(process.env.PATH ?? '').split(':'), '/usr/local/sbin', '/usr/sbin', '/sbin']
-  return program.commands.some(command => folders.some(folder => isExecutable(join(folder, command))))
+  return program.commands.some(command => {
+    if (command.includes('/')) return isExecutable(command)
+    return command !== '' && folders.some(folder => isExecutable(join(folder, command)))
+  })
 }
 
 function isExecutable(file: string): boolean {
