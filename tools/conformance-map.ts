@@ -25,7 +25,7 @@ export function conformancePage(): { readonly found: string; readonly wanted: st
   return { found, wanted: `${found.slice(0, from + begin.length)}\n\n${renderMap(namedRows())}\n${found.slice(to)}` }
 }
 
-/** Which test files name which ids. Ids count only outside of comments: a comment proves nothing. */
+/** Which tests, and tables that tests run over, name which ids. Not in comments: a comment proves nothing. */
 export function namedRows(): Map<string, string[]> {
   const named = new Map<string, string[]>()
   for (const file of testFiles()) {
@@ -37,7 +37,7 @@ export function namedRows(): Map<string, string[]> {
 
 function testFiles(): string[] {
   return readdirSync(join(root, 'test'), { recursive: true, encoding: 'utf8' })
-    .filter(file => file.endsWith('.ts'))
+    .filter(file => /\.(ts|json)$/.test(file) && file !== 'data/conformance-ids.json')
     .map(file => `test/${file}`)
     .sort()
 }
@@ -75,7 +75,7 @@ function owner(id: string): string {
 }
 
 function link(file: string): string {
-  return `[${file.replace(/^test\/|(\.test)?\.ts$/g, '')}](../${file})`
+  return `[${file.replace(/^test\/|(\.test)?\.(ts|json)$/g, '')}](../${file})`
 }
 
 if (import.meta.main) {
