@@ -1,0 +1,32 @@
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+
+/**
+ * Whether a person opened this address and will see the answer: a top-level GET navigation.
+ *
+ * Browsers say so in Sec-Fetch-Mode and Sec-Fetch-Dest, which no script can set. Without any Sec-Fetch
+ * header (old browsers, WebViews, command lines) it is a GET that asks for HTML first.
+ */
+export function isNavigation(req: IncomingMessage): boolean {
+  if (req.method !== 'GET') return false
+  const { headers } = req
+  if (hasFetchMetadata(headers)) return headers['sec-fetch-mode'] === 'navigate' && headers['sec-fetch-dest'] === 'document'
+  return headers['x-requested-with'] === undefined && (headers.accept ?? '').toLowerCase().startsWith('text/html')
+}
+
+/**
+ * Whether the browser only fetches ahead: nobody asked for this yet, so nothing may begin because of it.
+ */
+export function isPrefetch(req: IncomingMessage): boolean {
+  const { headers } = req
+  return saysPrefetch(headers['sec-purpose']) || saysPrefetch(headers.purpose) || saysPrefetch(headers['x-moz'])
+}
+
+/** Whether the client sends Fetch Metadata at all. */
+export function hasFetchMetadata(headers: IncomingHttpHeaders): boolean {
+  return headers['sec-fetch-site'] !== undefined || headers['sec-fetch-mode'] !== undefined || headers['sec-fetch-dest'] !== undefined
+}
+
+/** `prefetch`, or with parameters: `prefetch;prerender`, `prefetch;anonymous-client-ip`. */
+function saysPrefetch(value: string | string[] | undefined): boolean {
+  return typeof value === 'string' && value.toLowerCase().startsWith('prefetch')
+}

@@ -1,0 +1,88 @@
+import type { ServerResponse } from 'node:http'
+import { describeError, GatewayError } from '../errors.ts'
+import { createAnswerHeaders } from './security-headers.ts'
+
+/**
+ * What `type` begins with. It only identifies: the name is reserved (RFC 2606) until the project has a
+ * public home, and what stands behind `#` is the heading in docs/errors.md.
+ */
+const documentation = 'https://sallyport.example/docs/errors#'
+
+/** How long a client may go on sending a body that was refused, so that it sees the answer before the reset. */
+const lingerMs = 1000
+
+export interface ProblemInfo {
+  readonly requestId: string
+  /** Whether the request came to an https origin. */
+  readonly isSecure: boolean
+  /** Where to sign in; told with every 401. */
+  readonly loginUrl?: string
+  /** CORS headers for this request, as name, value, …. */
+  readonly cors?: readonly string[]
+}
+
+/** The body of an answer about an expected failure (RFC 9457, contract.md section 6). */
+export function problemBody(error: GatewayError, info: Pick<ProblemInfo, 'requestId' | 'loginUrl'>): Record<string, string | number> {
+  const { status, title } = describeError(error.code)
+  return {
+    type: documentation + error.code,
+    title,
+    status,
+    code: error.code,
+    request_id: info.requestId,
+    ...(status === 401 && info.loginUrl !== undefined && { login_url: info.loginUrl }),
+  }
+}
+
+/** The headers that go with an error of ours, page or problem, as name, value, …. */
+export function problemHeaders(error: GatewayError, info: ProblemInfo): string[] {
+  const { status, retryAfterSeconds } = describeError(error.code)
+  const headers = ['sallyport-error', error.code, 'cache-control', 'no-store', 'x-request-id', info.requestId]
+  if (retryAfterSeconds !== undefined) headers.push('retry-after', String(retryAfterSeconds))
+  if (error.code === 'body_too_large') headers.push('connection', 'close')
+  // RFC 9110 §15.5.2 wants a challenge with every 401. A scheme of our own makes no browser ask for a password.
+  if (status === 401 && error.headers['www-authenticate'] === undefined) headers.push('www-authenticate', 'Sallyport')
+  for (const name in error.headers) headers.push(name, error.headers[name] ?? '')
+  for (const part of info.cors ?? []) headers.push(part)
+  return headers
+}
+
+/**
+ * Answers with a problem. Anything but a GatewayError is a bug: a bare 500 that tells nothing.
+ *
+ * When an answer has begun already the connection is destroyed instead, so that the client sees a cut
+ * answer as cut.
+ */
+export function sendProblem(res: ServerResponse, error: unknown, info: ProblemInfo): void {
+  if (res.headersSent || res.destroyed) {
+    res.destroy()
+    return
+  }
+  const isExpected = error instanceof GatewayError
+  const body = isExpected
+    ? problemBody(error, info)
+    : { type: 'about:blank', title: 'Internal Server Error', status: 500, request_id: info.requestId }
+  const text = JSON.stringify(body)
+  const headers = isExpected ? problemHeaders(error, info) : ['cache-control', 'no-store', 'x-request-id', info.requestId]
+  headers.push(...createAnswerHeaders(info), 'content-type', 'application/problem+json; charset=utf-8')
+  headers.push('content-length', String(Buffer.byteLength(text)))
+  res.writeHead(isExpected ? describeError(error.code).status : 500, headers)
+  if (isExpected && error.code === 'body_too_large') endAfterBody(res, text)
+  else res.end(text)
+}
+
+/**
+ * Sends the answer now, ends it when the refused body has been read to its end or a second has passed. A
+ * socket closed with unread bytes in it resets the connection, and the reset may overtake the answer.
+ */
+function endAfterBody(res: ServerResponse, text: string): void {
+  const { req } = res
+  res.write(text)
+  const timer = setTimeout(() => res.end(), lingerMs)
+  req.once('end', () => {
+    clearTimeout(timer)
+    res.end()
+  })
+  req.once('close', () => clearTimeout(timer))
+  req.resume()
+}

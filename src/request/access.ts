@@ -1,0 +1,74 @@
+import type { RouteRule } from '../config/config.ts'
+import { GatewayError } from '../errors.ts'
+import type { SignedIn } from '../session/session.ts'
+
+/**
+ * Decides whether a request may go on to a route's upstream. What the provider did not say is never
+ * assumed: without `acr` a route that demands one is closed (NIST SP 800-63C-4 §2.5).
+ *
+ * A person who lacks a scope or claim is told so first: signing in again would not help.
+ *
+ * @param now epoch ms
+ * @throws {GatewayError} `not_signed_in`, `insufficient_scope`, `claim_missing`, `step_up_required` with an
+ *   RFC 9470 challenge
+ */
+export function decideAccess(route: RouteRule, signedIn: SignedIn | null, now: number): void {
+  if (route.access === 'anyone') return
+  const { require } = route
+  if (signedIn === null) {
+    if (route.access === 'optional' && !demandsAnything(require)) return
+    throw new GatewayError('not_signed_in', 'the route needs a session')
+  }
+  if (require.scopes.length > 0) requireScopes(require.scopes, signedIn)
+  for (const name in require.claims) requireClaim(name, require.claims[name] ?? [], signedIn)
+  if (require.acr.length > 0 || require.maxAgeMs !== undefined) requireAssurance(require, signedIn, now)
+}
+
+type Demands = RouteRule['require']
+
+function demandsAnything(require: Demands): boolean {
+  return require.scopes.length > 0 || Object.keys(require.claims).length > 0 || require.acr.length > 0 || require.maxAgeMs !== undefined
+}
+
+/** The scopes are those that the provider granted, which may be fewer than were asked for. */
+function requireScopes(scopes: readonly string[], signedIn: SignedIn): void {
+  const granted = signedIn.vault.access['']?.scopes ?? []
+  for (const scope of scopes) {
+    if (granted.includes(scope)) continue
+    throw new GatewayError('insufficient_scope', 'the access token lacks a scope of the route', {
+      headers: { 'www-authenticate': `Bearer error="insufficient_scope", scope=${quoted(scopes.join(' '))}` },
+    })
+  }
+}
+
+function requireClaim(name: string, wanted: readonly string[], { record, vault }: SignedIn): void {
+  let value: unknown = Object.hasOwn(vault.claims, name) ? vault.claims[name] : undefined
+  if (name === 'sub') value = record.sub
+  else if (name === 'provider') value = record.provider
+  const held = Array.isArray(value) ? value : [value]
+  if (held.some(one => isScalar(one) && wanted.includes(String(one)))) return
+  throw new GatewayError('claim_missing', `the route needs another value of the claim ${name}`)
+}
+
+function requireAssurance({ acr, maxAgeMs }: Demands, { record }: SignedIn, now: number): void {
+  const isStrong = acr.length === 0 || (record.acr !== null && acr.includes(record.acr))
+  const isRecent = maxAgeMs === undefined || now - record.authTime <= maxAgeMs
+  if (isStrong && isRecent) return
+
+  let challenge = 'Bearer error="insufficient_user_authentication"'
+  if (acr.length > 0) challenge += `, acr_values=${quoted(acr.join(' '))}`
+  if (maxAgeMs !== undefined) challenge += `, max_age=${quoted(String(Math.floor(maxAgeMs / 1000)))}`
+  throw new GatewayError('step_up_required', 'the route needs a stronger or more recent sign-in', {
+    reason: isStrong ? 'max_age' : 'acr',
+    headers: { 'www-authenticate': challenge },
+  })
+}
+
+function isScalar(value: unknown): value is string | number | boolean {
+  return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean'
+}
+
+/** RFC 9110 §5.6.4. What cannot stand in a header at all is left out. */
+function quoted(text: string): string {
+  return `"${text.replace(/[^\x20-\x7e]/g, '').replace(/["\\]/g, '\\$&')}"`
+}
