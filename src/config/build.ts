@@ -1,0 +1,101 @@
+import type { GatewayConfig, Origin, ProviderConfig, RouteRule, SealingKey, SessionConfig } from './config.ts'
+import type { ConfigOptions } from './schema.ts'
+import type { ProviderOptions } from './schema-provider.ts'
+import type { RouteOptions } from './schema-routes.ts'
+
+/** Turns options that passed every check into what the program reads. */
+export function buildConfig(options: ConfigOptions, sealingKeys: readonly SealingKey[]): GatewayConfig {
+  const { listen, session } = options
+  const origins = options.origins.map(buildOrigin)
+  return {
+    origins: atLeastOne(origins),
+    listen: {
+      host: listen.host ?? (session.cookie.insecure ? '127.0.0.1' : '0.0.0.0'),
+      port: listen.port,
+      trustedProxies: listen.trustedProxies,
+      ...(listen.tls && { tls: { cert: Buffer.from(listen.tls.cert), key: Buffer.from(listen.tls.key) } }),
+    },
+    paths: options.paths,
+    identityProviders: Object.entries(options.identityProviders).map(([id, provider]) => buildProvider(id, provider)),
+    session: buildSession(session, sealingKeys),
+    csrf: options.csrf,
+    logout: defined(options.logout),
+    pages: defined(options.pages),
+    routes: options.routes.map(route => buildRoute(route, origins)),
+    audit: options.audit,
+    log: options.log,
+  }
+}
+
+function buildOrigin(href: string): Origin {
+  const { host, protocol } = new URL(href)
+  return { href, authority: host, isSecure: protocol === 'https:' }
+}
+
+function buildProvider(id: string, options: ProviderOptions): ProviderConfig {
+  const { label = id, allow, claims, connectTo, timeout, clockTolerance, tls, ...rest } = options
+  return {
+    ...rest,
+    id,
+    label,
+    ...(connectTo !== undefined && { connectTo }),
+    ...(tls && { tls: { ca: Buffer.from(tls.ca) } }),
+    allow: allow === 'everyone' ? allow : buildAllowRules(allow),
+    claims: Object.fromEntries(Object.entries(claims).map(([name, { from, path = [name] }]) => [name, { from, path }])),
+    timeoutMs: timeout,
+    clockToleranceMs: clockTolerance,
+  }
+}
+
+function buildAllowRules({
+  emailDomains,
+  emails,
+  claims,
+}: Exclude<ProviderOptions['allow'], 'everyone'>): Exclude<ProviderConfig['allow'], 'everyone'> {
+  return {
+    ...(emailDomains && { emailDomains: emailDomains.map(domain => domain.toLowerCase()) }),
+    ...(emails && { emails: emails.map(email => email.toLowerCase()) }),
+    ...(claims && { claims }),
+  }
+}
+
+function buildSession(options: ConfigOptions['session'], sealingKeys: readonly SealingKey[]): SessionConfig {
+  const { store, idleTimeout, absoluteTimeout, cookieKeys, ...rest } = options
+  const { kind, url = '', namespace, tls } = store
+  return {
+    ...rest,
+    store: kind === 'memory' ? { kind } : { kind, url, namespace, ...(tls && { tls: { ca: Buffer.from(tls.ca) } }) },
+    cookieKeys: atLeastOne(cookieKeys.map(key => key.trim())),
+    sealingKeys: atLeastOne(sealingKeys),
+    idleTimeoutMs: idleTimeout,
+    absoluteTimeoutMs: absoluteTimeout,
+  }
+}
+
+function buildRoute(options: RouteOptions, origins: readonly Origin[]): RouteRule {
+  const { kind, origin, methods = null, require, timeouts, limits, ...rest } = options
+  const { maxAge, ...demands } = require
+  return {
+    ...rest,
+    // An API answers a signed-out request with 401; a page sends the person to sign in.
+    kind: kind ?? (options.token === 'none' ? 'page' : 'api'),
+    origins: origin === undefined ? origins : origins.filter(({ href }) => origin.includes(href)),
+    methods,
+    require: { ...demands, ...(maxAge !== undefined && { maxAgeMs: maxAge }) },
+    timeouts: { connectMs: timeouts.connect, headersMs: timeouts.headers, idleMs: timeouts.idle },
+    limits: { bodyBytes: limits.body },
+  }
+}
+
+/** Without the members that were not given, which zod's types know only as `undefined`. */
+function defined<T extends object>(options: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]: Exclude<T[K], undefined>
+  }
+}
+
+function atLeastOne<T>(items: readonly T[]): readonly [T, ...T[]] {
+  const [first, ...more] = items
+  if (first === undefined) throw new TypeError('the schema lets no empty list pass')
+  return [first, ...more]
+}

@@ -1,0 +1,105 @@
+import type { Report } from './checks.ts'
+import type { Draft } from './draft.ts'
+import type { ConfigPath } from './mistakes.ts'
+import type { RouteOptions } from './schema-routes.ts'
+
+/** Claims that are used up in checking a sign-in and never kept with a session. */
+const lostClaims = ['iss', 'aud', 'azp', 'exp', 'iat', 'nbf', 'jti', 'nonce', 'at_hash', 'c_hash', 's_hash', 'sid']
+
+/** Checks routes against each other, against the rest, and for rules that could never hold. */
+export function checkRoutes(draft: Draft, report: Report): void {
+  const { origins, paths, logout } = draft.sections
+  const taken = new Map<string, number>()
+  for (const [i, route] of draft.routes) {
+    const path: ConfigPath = ['routes', i]
+    checkAccess(route, path, report)
+    checkHeaders(route, path, report)
+    for (const name of Object.keys(route.require?.claims ?? {})) checkClaim(name, [...path, 'require', 'claims', name], report)
+    checkScopes(route, path, draft, report)
+    if (origins !== undefined) checkPlace(route, i, origins, taken, report)
+    if (paths !== undefined && route.path !== undefined && isUnder(route.path, paths.base)) {
+      report([...path, 'path'], 'is under paths.base, which the gateway keeps for its own endpoints: choose another path')
+    }
+  }
+  draft.session.claims?.forEach((name, i) => {
+    checkClaim(name, ['session', 'claims', i], report)
+  })
+  if (logout?.landing !== undefined && paths !== undefined && isUnder(logout.landing.replace(/[?].*$/s, ''), paths.base)) {
+    report(['logout', 'landing'], "is one of the gateway's own endpoints: choose a page")
+  }
+}
+
+/** A rule that nobody would see broken is worse than none: what `access` rules out may not be written. */
+function checkAccess({ access, require, token, identityHeaders = {} }: Partial<RouteOptions>, path: ConfigPath, report: Report): void {
+  if (access === undefined) return
+  if (access !== 'signed-in' && require !== undefined) {
+    const { scopes, claims, acr, maxAge } = require
+    const demands = { scopes: scopes.length > 0, claims: Object.keys(claims).length > 0, acr: acr.length > 0, maxAge: maxAge !== undefined }
+    for (const [name, isDemanded] of Object.entries(demands)) {
+      if (isDemanded) report([...path, 'require', name], `demands nothing with access: ${access}: use access: signed-in, or remove it`)
+    }
+  }
+  if (access !== 'anyone') return
+  if (token !== undefined && token !== 'none') {
+    report([...path, 'token'], 'is never attached with access: anyone, which does not read the session: remove it')
+  }
+  if (Object.keys(identityHeaders).length > 0) {
+    report([...path, 'identityHeaders'], 'are never set with access: anyone, which does not read the session: remove them')
+  }
+}
+
+function checkHeaders(route: Partial<RouteOptions>, path: ConfigPath, report: Report): void {
+  const seen = new Map<string, string>()
+  for (const group of ['identityHeaders', 'setHeaders'] as const) {
+    for (const name of Object.keys(route[group] ?? {})) {
+      const other = seen.get(name.toLowerCase())
+      if (other !== undefined) report([...path, group, name], `is the same header as ${other}: remove one of the two`)
+      seen.set(name.toLowerCase(), `${group}.${name}`)
+    }
+  }
+  for (const [name, claim] of Object.entries(route.identityHeaders ?? {})) checkClaim(claim, [...path, 'identityHeaders', name], report)
+}
+
+/**
+ * A claim that is neither standard nor mapped may still be in the provider's ID token, so it passes. Refused is
+ * what no session ever has.
+ */
+function checkClaim(name: string, path: ConfigPath, report: Report): void {
+  if (lostClaims.includes(name)) report(path, 'names a claim that is not kept with a session: use another, or remove it')
+}
+
+/** A scope that is never asked for is never granted: the route would answer 403 to everybody. */
+function checkScopes(route: Partial<RouteOptions>, path: ConfigPath, { providers }: Draft, report: Report): void {
+  const asked = [...providers.values()].map(provider => provider.scopes)
+  // A provider that could not be read may be the one that asks for it.
+  if (asked.length === 0 || asked.includes(undefined)) return
+  route.require?.scopes.forEach((scope, i) => {
+    if (asked.some(scopes => scopes?.includes(scope))) return
+    report([...path, 'require', 'scopes', i], 'is a scope that no provider asks for: add it to identityProviders.<id>.scopes')
+  })
+}
+
+function checkPlace(route: Partial<RouteOptions>, i: number, origins: readonly string[], taken: Map<string, number>, report: Report): void {
+  route.origin?.forEach((origin, n) => {
+    const path = ['routes', i, 'origin', n]
+    if (!origins.includes(origin)) report(path, 'is not one of the origins: write it exactly as it stands there')
+    else if (route.origin?.indexOf(origin) !== n) report(path, 'stands in the list twice: remove one of the two')
+  })
+  if (route.upstream !== undefined && origins.includes(route.upstream)) {
+    report(['routes', i, 'upstream'], 'is one of our own origins, so requests would go round in circles')
+  }
+  if (route.path === undefined) return
+  for (const origin of new Set(route.origin ?? origins)) {
+    const place = `${origin} ${route.path}`
+    const other = taken.get(place)
+    if (other !== undefined) {
+      report(['routes', i, 'path'], `is also the path of routes[${other}] on the same origin: give each its own path, or remove one`)
+      return
+    }
+    taken.set(place, i)
+  }
+}
+
+function isUnder(path: string, base: string): boolean {
+  return path === base || path.startsWith(`${base}/`)
+}

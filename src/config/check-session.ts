@@ -1,0 +1,72 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto'
+import type { Report } from './checks.ts'
+import type { Draft } from './draft.ts'
+import { cookieKeyProblem } from './key-strength.ts'
+import type { Keys } from './keys.ts'
+import { type ConfigPath, formatPath } from './mistakes.ts'
+import type { SessionOptions } from './schema-session.ts'
+
+/** Checks the store, the deadlines and the keys; and the listener's certificate against its key. */
+export function checkSession({ sections, session, providers }: Draft, keys: Keys, report: Report): void {
+  const { store, idleTimeout, absoluteTimeout, cookieKeys = [], sealingKeys = [] } = session
+  if (store !== undefined) checkStore(store, report)
+  if (idleTimeout !== undefined && absoluteTimeout !== undefined && idleTimeout > absoluteTimeout) {
+    report(['session', 'idleTimeout'], 'is longer than absoluteTimeout, so it would never matter: make it shorter')
+  }
+  cookieKeys.forEach((key, i) => {
+    const problem = cookieKeyProblem(key.trim())
+    if (problem !== null) report(['session', 'cookieKeys', i], problem)
+  })
+  sealingKeys.forEach(({ id }, i) => {
+    const first = sealingKeys.findIndex(other => other.id === id)
+    if (first < i) report(['session', 'sealingKeys', i, 'id'], `is also the id of sealingKeys[${first}]: every key needs its own`)
+  })
+  checkReuse(providers, cookieKeys, keys, report)
+  if (sections.listen?.tls !== undefined) checkCertificate(sections.listen.tls, report)
+}
+
+function checkStore(store: SessionOptions['store'], report: Report): void {
+  const path: ConfigPath = ['session', 'store']
+  if (store.kind === 'memory') {
+    for (const name of ['url', 'tls'] as const)
+      if (store[name] !== undefined) report([...path, name], 'has no meaning with kind: memory: remove it')
+  } else if (store.url === undefined) report(path, 'needs a url with kind: redis, such as { env: REDIS_URL }')
+  else if (store.tls !== undefined && !store.url.startsWith('rediss:'))
+    report([...path, 'tls'], 'needs a rediss: URL: with redis: there is no TLS')
+}
+
+/** One key, one purpose: what leaks in one place must not open another (NHI-09). */
+function checkReuse(providers: Draft['providers'], cookieKeys: readonly string[], keys: Keys, report: Report): void {
+  const seen = new Map<string, string>()
+  for (const [id, { clientAuth }] of providers) {
+    if (clientAuth !== undefined) seen.set(fingerprint(clientAuth.secret), `identityProviders.${id}.clientAuth.secret`)
+  }
+  const use = (path: ConfigPath, key: string) => {
+    const other = seen.get(key)
+    if (other === undefined) seen.set(key, formatPath(path))
+    else report(path, `is the same key as ${other}: make another with sallyport keys generate`)
+  }
+  cookieKeys.forEach((key, i) => {
+    use(['session', 'cookieKeys', i], fingerprint(key.trim()))
+  })
+  for (const [i, { key }] of keys) use(['session', 'sealingKeys', i], key.toString('hex'))
+}
+
+/** Equal for texts that are the same 32 bytes in different writing, as a cookie key made like a sealing key would be. */
+function fingerprint(key: string): string {
+  const bytes = /^[0-9a-f]{64}$/i.test(key)
+    ? Buffer.from(key, 'hex')
+    : /^[A-Za-z0-9+/_-]{43}=?$/.test(key)
+      ? Buffer.from(key, 'base64')
+      : Buffer.from(key)
+  return bytes.toString('hex')
+}
+
+function checkCertificate(tls: { readonly cert: string; readonly key: string }, report: Report): void {
+  try {
+    const key = createPrivateKey(tls.key)
+    if (!new X509Certificate(tls.cert).checkPrivateKey(key)) report(['listen', 'tls', 'key'], 'is not the private key of listen.tls.cert')
+  } catch {
+    report(['listen', 'tls', 'key'], 'is not a private key in PEM without a passphrase')
+  }
+}

@@ -1,0 +1,43 @@
+import { buildConfig } from './build.ts'
+import { checkProcess } from './check-process.ts'
+import { checkDraft } from './checks.ts'
+import type { GatewayConfig } from './config.ts'
+import { deepFreeze } from './deep-freeze.ts'
+import { readDraft } from './draft.ts'
+import { readKeys } from './keys.ts'
+import { ConfigError, type Mistake } from './mistakes.ts'
+import { type ReferenceDeps, resolveReferences } from './references.ts'
+import { configSchema } from './schema.ts'
+
+export interface CompileOptions {
+  /** Relative paths in `{ file: path }` start here; the working directory when not given. */
+  readonly baseDir?: string
+  /** What `{ env: NAME }` reads; the process's own environment when not given. */
+  readonly env?: NodeJS.ProcessEnv
+}
+
+/**
+ * Turns options, as they would stand in YAML, into a configuration that the program can rely on.
+ *
+ * @param value plain data, of the shape of contract.md section 7
+ * @returns deeply frozen
+ * @throws {ConfigError} with everything that is wrong with it
+ */
+export function compileConfig(value: unknown, options: CompileOptions = {}): GatewayConfig {
+  const { baseDir = process.cwd(), env = process.env } = options
+  const judged = judgeOptions(value, { env, baseDirOf: () => baseDir })
+  if ('config' in judged) return judged.config
+  throw new ConfigError(judged.mistakes)
+}
+
+/** As {@link compileConfig}, for options from several files; the mistakes are the caller's to place. */
+export function judgeOptions(value: unknown, deps: ReferenceDeps): { config: GatewayConfig } | { mistakes: readonly Mistake[] } {
+  const resolved = resolveReferences(configSchema, value, deps)
+  const { draft, mistakes: misread } = readDraft(resolved.value, resolved.mistakes)
+  const { keys, mistakes: unreadable } = readKeys(draft, deps)
+  const contradictions = checkDraft(draft, keys)
+  const mistakes = [...checkProcess(deps.env, process.execArgv), ...resolved.mistakes, ...misread, ...unreadable, ...contradictions]
+
+  if (mistakes.length > 0 || draft.whole === null) return { mistakes }
+  return { config: deepFreeze(buildConfig(draft.whole, [...keys.values()])) }
+}

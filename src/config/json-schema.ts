@@ -1,0 +1,72 @@
+import { z } from 'zod'
+import { secrets } from './references.ts'
+import { configSchema } from './schema.ts'
+import { isMap } from './schema-forms.ts'
+
+export type JsonSchema = Readonly<Record<string, unknown>>
+
+const outside = [{ $ref: '#/$defs/env' }, { $ref: '#/$defs/file' }]
+
+/**
+ * The JSON Schema (draft 2020-12) of the configuration file, for editors: names, descriptions with units and
+ * defaults, and the ways to write a value that comes from outside. What is checked at the start is more than
+ * it can say.
+ */
+export function createJsonSchema(): JsonSchema {
+  const { $schema, ...root } = z.toJSONSchema(configSchema, {
+    target: 'draft-2020-12',
+    io: 'input',
+    override({ zodSchema, jsonSchema }) {
+      const secret = secrets.get(zodSchema)
+      if (secret !== undefined && secret.mayBePlain === undefined) jsonSchema.writeOnly = true
+    },
+  })
+  return {
+    $schema,
+    title: 'Sallyport configuration',
+    ...describe(root as JsonSchema),
+    $defs: {
+      env: reference('env', 'Name of the environment variable that holds the value.'),
+      file: reference('file', 'Path of the file that holds the value, relative to this file. A newline at its end is dropped.'),
+    },
+  }
+}
+
+/** Says the default in words too, and lets every single value also come from outside; a secret only so. */
+function describe(node: JsonSchema): JsonSchema {
+  const { description, default: byDefault, anyOf, ...rest } = node
+  const shown = {
+    ...(description !== undefined && {
+      description: byDefault === undefined ? description : `${description} Default: ${inWords(byDefault)}.`,
+    }),
+    ...(byDefault !== undefined && { default: byDefault }),
+  }
+  if (rest.type === 'object') return { ...shown, ...rest, ...describeMembers(rest) }
+  if (rest.type === 'array') return { ...shown, ...rest, items: describe(rest.items as JsonSchema) }
+
+  const branches = (anyOf as JsonSchema[] | undefined) ?? [rest]
+  const written = branches.map(branch => (branch.type === 'object' || branch.type === 'array' ? describe(branch) : branch))
+  // Where a map has a meaning of its own, { file: … } is that map.
+  if (branches.some(branch => branch.type === 'object')) return { ...shown, anyOf: written }
+  return { ...shown, anyOf: [...(rest.writeOnly === true ? [] : written), ...outside] }
+}
+
+function describeMembers({ properties, additionalProperties }: JsonSchema): JsonSchema {
+  return {
+    ...(isMap(properties) && {
+      properties: Object.fromEntries(Object.entries(properties).map(([name, member]) => [name, describe(member as JsonSchema)])),
+    }),
+    ...(isMap(additionalProperties) && { additionalProperties: describe(additionalProperties) }),
+  }
+}
+
+/** As it would be written in the file. */
+function inWords(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.join(', ')}]`
+  return isMap(value) ? '{}' : String(value)
+}
+
+function reference(name: string, description: string): JsonSchema {
+  const member = { type: 'string', minLength: 1, description }
+  return { type: 'object', properties: { [name]: member }, required: [name], additionalProperties: false }
+}

@@ -1,0 +1,66 @@
+import { z } from 'zod'
+import type { ConfigPath, Mistake } from './mistakes.ts'
+import { readReference } from './outside.ts'
+import { childOf, type Forms, formsOf, isMap } from './schema-forms.ts'
+
+/** Options whose value is a secret, by the schema of the value; `mayBePlain` knows the values that are none after all. */
+export const secrets = z.registry<{ mayBePlain?: (value: unknown) => boolean }>()
+
+export interface ReferenceDeps {
+  readonly env: NodeJS.ProcessEnv
+  /** The folder of the file in which a path stands. */
+  readonly baseDirOf: (path: ConfigPath) => string
+}
+
+/**
+ * Replaces every `{ env: NAME }` and `{ file: path }` by what it names, and refuses secrets written out.
+ *
+ * A value that could not be had becomes undefined and has a mistake; the rest is still judged.
+ */
+export function resolveReferences(
+  schema: z.core.$ZodType,
+  value: unknown,
+  deps: ReferenceDeps,
+): { value: unknown; mistakes: readonly Mistake[] } {
+  const mistakes: Mistake[] = []
+
+  function resolveAt(forms: Forms, node: unknown, path: ConfigPath): unknown {
+    if (isMap(node)) return forms.map === undefined && forms.scalar !== undefined ? readAt(node, path) : resolveMap(forms, node, path)
+    if (Array.isArray(node)) {
+      const item = childOf(forms, 0)
+      return item === undefined ? node : node.map((entry, i) => resolveAt(formsOf(item), entry, [...path, i]))
+    }
+    const secret = forms.scalar === undefined ? undefined : secrets.get(forms.scalar)
+    if (secret !== undefined && node !== null && secret.mayBePlain?.(node) !== true) {
+      mistakes.push({ path, message: 'is a secret: write { env: NAME } or { file: path } and keep the value out of this file' })
+      return undefined
+    }
+    return node
+  }
+
+  function resolveMap(forms: Forms, node: Readonly<Record<string, unknown>>, path: ConfigPath): unknown {
+    const resolved: Record<string, unknown> = Object.create(null)
+    for (const [key, entry] of Object.entries(node)) {
+      // Some readers of plain data would take this key for the object's prototype, and so would zod overlook it.
+      if (key === '__proto__') mistakes.push({ path: [...path, key], message: 'is not a name that can be used: remove it' })
+      else {
+        const child = childOf(forms, key)
+        resolved[key] = child === undefined ? entry : resolveAt(formsOf(child), entry, [...path, key])
+      }
+    }
+    return resolved
+  }
+
+  function readAt(node: Readonly<Record<string, unknown>>, path: ConfigPath): string | undefined {
+    if (Object.keys(node).some(key => key !== 'env' && key !== 'file')) {
+      mistakes.push({ path, message: 'must be a single value, or { env: NAME } or { file: path } and nothing else' })
+      return undefined
+    }
+    const found = readReference(node, { env: deps.env, baseDir: deps.baseDirOf(path) })
+    if ('value' in found) return found.value
+    mistakes.push({ path, message: found.problem })
+    return undefined
+  }
+
+  return { value: resolveAt(formsOf(schema), value, []), mistakes }
+}

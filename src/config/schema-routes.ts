@@ -1,0 +1,116 @@
+import { METHODS } from 'node:http'
+import { z } from 'zod'
+import { nearestName } from './nearest.ts'
+import { claimDemands, claimName, scopes } from './schema-provider.ts'
+import { distinct, duration, flag, judgedText, oneOrMore, origin, path, size, text } from './schema-values.ts'
+
+const method = () =>
+  judgedText(value => {
+    if (value === 'TRACE' || value === 'CONNECT') return 'never passes the gateway: remove it'
+    if (METHODS.includes(value)) return null
+    const nearest = nearestName(value, METHODS)
+    return `must be an HTTP method in upper case${nearest === undefined ? '' : `; did you mean ${nearest}?`}`
+  })
+
+const demands = z.strictObject({
+  scopes: scopes().default([]).describe('Scopes that the provider must have granted, all of them.'),
+  claims: claimDemands().default({}).describe('Claim name to the values of which one is enough; every claim named must fit.'),
+  acr: oneOrMore(text()).default([]).describe('Authentication contexts of which one is enough; otherwise a step-up is asked for.'),
+  maxAge: duration('1s', '30d').optional().describe('How long ago the person may have signed in (duration). Without it: any time.'),
+})
+
+/** One path prefix with its upstream and its rules. */
+export const route = z.strictObject({
+  path: path().describe('Prefix on segment borders, case-sensitive: /api is /api and /api/…, not /apis.'),
+  kind: z
+    .enum(['page', 'api'])
+    .optional()
+    .describe(
+      'page: people navigate to it, and are sent to sign in; api: answers 401. Without it: api when a token is attached, else page.',
+    ),
+  origin: oneOrMore(text()).optional().describe('The configured origins that it is served on, one or a list. Without it: all.'),
+  methods: distinct(method()).min(1).optional().describe('Methods that pass, in upper case. Without it: all but TRACE and CONNECT.'),
+  upstream: origin().describe('Origin to send requests to, http or https, without a path.'),
+  preserveHost: flag().prefault(false).describe("Sends the Host that browsers see instead of the upstream's own."),
+  encodedSlash: z.enum(['refuse', 'pass']).default('refuse').describe('What happens to %2F in a path; pass leaves the bytes as they are.'),
+  access: z
+    .enum(['signed-in', 'optional', 'anyone'])
+    .default('signed-in')
+    .describe('signed-in needs a session; optional uses one where there is one; anyone never reads it.'),
+  require: demands.prefault({}).describe('What the session must have, beyond being there. Only with access: signed-in.'),
+  token: z
+    .enum(['none', 'access'])
+    .default('none')
+    .describe('Attaches the access token as Authorization: Bearer. Not with access: anyone.'),
+  identityHeaders: z
+    .record(headerName(), claimName())
+    .default({})
+    .describe('Header name to the claim that it carries; sub and provider are always there. Not with access: anyone.'),
+  setHeaders: z
+    .record(headerName(), headerValue())
+    .default({})
+    .describe('Header name to a fixed value, set on every request to the upstream.'),
+  timeouts: z
+    .strictObject({
+      connect: duration('10ms', '60s').prefault('2s').describe('How long connecting to the upstream may take (duration).'),
+      headers: duration('10ms', '1h').prefault('30s').describe('How long the upstream may take to begin its answer (duration).'),
+      idle: duration('10ms', '24h')
+        .prefault('60s')
+        .describe('How long the answer may stand still (duration); does not count for event streams.'),
+    })
+    .prefault({})
+    .describe('How long to wait for the upstream.'),
+  limits: z
+    .strictObject({ body: size('100GiB').prefault('10MiB').describe('Largest request body (size).') })
+    .prefault({})
+    .describe('What a request may be at most.'),
+})
+
+export type RouteOptions = z.output<typeof route>
+
+// Those that frame the message or belong to one connection (RFC 9110 §7.6.1), those that the gateway itself sets,
+// and those by which upstreams take a request for another than the one that was authorised (HDR-12).
+const ownHeaders = new Set([
+  ...[
+    'connection',
+    'keep-alive',
+    'proxy-connection',
+    'te',
+    'trailer',
+    'transfer-encoding',
+    'upgrade',
+    'proxy-authorization',
+    'proxy-authenticate',
+  ],
+  ...[
+    'host',
+    'content-length',
+    'expect',
+    'authorization',
+    'cookie',
+    'set-cookie',
+    'forwarded',
+    'via',
+    'x-request-id',
+    'traceparent',
+    'tracestate',
+  ],
+  ...['x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-forwarded-port'],
+  ...['x-original-url', 'x-rewrite-url', 'x-http-method-override', 'x-http-method', 'x-method-override'],
+])
+
+function headerName() {
+  return judgedText(name => {
+    if (ownHeaders.has(name.toLowerCase())) return 'is a header that the gateway itself manages: choose another name'
+    // Servers that turn headers into variables take `_` and `.` for `-`, so two spellings would be one header (CVE-2025-64484).
+    if (/[_.]/.test(name)) return 'must be written with - in place of _ and .'
+    return /^[A-Za-z0-9-]{1,100}$/.test(name) ? null : 'must be a header name of letters, digits and -'
+  })
+}
+
+function headerValue() {
+  return z
+    .string()
+    .max(4000)
+    .regex(/^[\x21-\x7e]+([\t ]+[\x21-\x7e]+)*$|^$/, { error: 'must be one line of plain ASCII without spaces at its ends' })
+}

@@ -1,0 +1,72 @@
+import { z } from 'zod'
+import { secrets } from './references.ts'
+import { claimName } from './schema-provider.ts'
+import { certificates, distinct, duration, flag, judgedText, secret, text, word } from './schema-values.ts'
+
+const store = z.strictObject({
+  kind: z.enum(['memory', 'redis']).describe('memory is for one process and forgets at a restart; redis is for everything else.'),
+  url: redisUrl()
+    .optional()
+    .describe('redis: or rediss: URL; with a password in it only as { env } or { file }. Required with kind: redis.'),
+  namespace: word(/^[A-Za-z0-9_-]{1,32}$/, '1 to 32 letters, digits, _ and -')
+    .default('sp')
+    .describe('First part of every Redis key; gateways that share sessions share it.'),
+  tls: z
+    .strictObject({ ca: certificates().describe("PEM of the certificate authorities believed for Redis, in place of the system's.") })
+    .optional()
+    .describe("TLS towards Redis, for rediss: URLs. Without it: the system's certificate authorities."),
+})
+
+const sealingKey = z
+  .strictObject({
+    id: word(/^[A-Za-z0-9_-]{1,32}$/, '1 to 32 letters, digits, _ and -').describe('Public name of the key; stands in every record.'),
+    env: text().optional().describe('Environment variable that holds the key: 32 bytes in base64, base64url or hex.'),
+    file: text().optional().describe('File that holds the key, likewise.'),
+  })
+  .meta({ oneOf: [{ required: ['env'] }, { required: ['file'] }] })
+
+/** Sessions: where they are kept, under which keys, and for how long. */
+export const session = z.strictObject({
+  store: store.describe('Where sessions are kept.'),
+  cookie: z
+    .strictObject({
+      name: word(/^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$/, 'a cookie name of 1 to 32 letters, digits, _ and -; its prefix is added')
+        .default('sallyport')
+        .describe('Name of the session cookie, after the prefix __Host-Http- (none with insecure: true).'),
+      insecure: flag().prefault(false).describe('Drops Secure and the prefix, for http on loopback; refused with any other origin.'),
+    })
+    .prefault({})
+    .describe('The session cookie. Always HttpOnly, SameSite=Strict, Path=/, without Domain.'),
+  cookieKeys: z
+    .array(secret())
+    .min(1)
+    .max(10)
+    .describe('Keys that sign cookies, 32 bytes or more; the first signs, all verify; only as { env } or { file }.'),
+  sealingKeys: z.array(sealingKey).min(1).max(10).describe('Keys that seal records; the first seals, all open.'),
+  idleTimeout: duration('1s', '24h').prefault('30m').describe('How long a session lives without activity (duration).'),
+  absoluteTimeout: duration('1s', '30d').prefault('12h').describe('How long a session lives at most, whatever happens (duration).'),
+  claims: distinct(claimName()).default(['name', 'email']).describe('Claims that GET /auth/session shows, and no others.'),
+  sealing: z
+    .enum(['holder', 'gateway'])
+    .default('holder')
+    .describe(
+      "Who can open the tokens: holder, only with the session's cookie; gateway, the gateway by itself too, so that it can revoke them at the provider.",
+    ),
+})
+
+export type SessionOptions = z.output<typeof session>
+
+function redisUrl() {
+  const schema = judgedText(value => {
+    const url = URL.parse(value)
+    if (url === null || (url.protocol !== 'redis:' && url.protocol !== 'rediss:') || url.hostname === '')
+      return 'must be a URL such as redis://redis:6379 or rediss://redis:6379/0'
+    if (url.search !== '' || url.hash !== '') return 'must not have a query or fragment'
+    return /^(\/\d{0,4})?$/.test(url.pathname) ? null : 'must not have a path other than the number of a database'
+  })
+  // A text that is no URL may still hold a password.
+  secrets.add(schema, {
+    mayBePlain: value => typeof value !== 'string' || ((URL.parse(value)?.password ?? '') === '' && !/@.*@|:[^/]*@/.test(value)),
+  })
+  return schema
+}
