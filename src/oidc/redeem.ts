@@ -1,0 +1,67 @@
+import { authorizationCodeGrant } from 'openid-client'
+import type { ProviderConfig } from '../config/config.ts'
+import type { SignIn } from '../session/session.ts'
+import { checkCallback } from './callback-answer.ts'
+import { idTokenRefused, tokenError } from './errors.ts'
+import { checkIdToken, readAuthentication } from './id-token.ts'
+import type { Metadata } from './metadata.ts'
+import { readPerson } from './person.ts'
+import type { Callback } from './provider.ts'
+import { readAccessToken } from './token-response.ts'
+
+export interface RedeemDeps {
+  readonly config: ProviderConfig
+  readonly metadata: () => Promise<Metadata>
+  readonly keepClaims: readonly string[]
+  readonly now: () => number
+}
+
+/**
+ * Creates the step from a callback to a sign-in: the callback's checks, one token request, the ID token's
+ * checks, the person's claims.
+ *
+ * @throws {GatewayError} as `Provider.redeem` says
+ */
+export function createRedeem(deps: RedeemDeps): (callback: Callback) => Promise<SignIn> {
+  const { config, now } = deps
+
+  return async function redeem(callback) {
+    const metadata = await deps.metadata()
+    const currentUrl = checkCallback(config, callback, metadata.server.authorization_response_iss_parameter_supported === true)
+    const sentAt = now()
+    const answer = await askForTokens(metadata, currentUrl, callback)
+    const access = readAccessToken(config, answer, { scopes: config.scopes, sentAt, now: now() })
+    const { id_token: idToken } = answer
+    const claims = answer.claims()
+    if (idToken === undefined || claims === undefined) throw idTokenRefused('authorization_code', 'missing', 'There is no ID token')
+    checkIdToken(config, 'authorization_code', claims, idToken, answer.access_token)
+    const authentication = readAuthentication(config, claims, now(), callback.maxAge)
+    const evidence = { metadata, sub: claims.sub, idToken: claims, accessToken: answer.access_token, grant: 'authorization_code' } as const
+    return {
+      provider: config.id,
+      sub: claims.sub,
+      authTime: authentication.authTime ?? now(),
+      acr: authentication.acr,
+      amr: authentication.amr,
+      sid: authentication.sid,
+      idToken: config.logout.hint === 'id_token_hint' ? idToken : null,
+      refreshToken: answer.refresh_token ?? null,
+      access,
+      claims: await readPerson(deps, evidence),
+    }
+  }
+
+  async function askForTokens(metadata: Metadata, currentUrl: URL, callback: Callback) {
+    try {
+      return await authorizationCodeGrant(metadata.signIn, currentUrl, {
+        expectedState: callback.state,
+        expectedNonce: callback.nonce,
+        pkceCodeVerifier: callback.verifier,
+        idTokenExpected: true,
+        ...(callback.maxAge === undefined ? {} : { maxAge: callback.maxAge }),
+      })
+    } catch (error) {
+      throw tokenError(config, 'authorization_code', error)
+    }
+  }
+}

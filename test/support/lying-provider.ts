@@ -1,0 +1,136 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { text } from 'node:stream/consumers'
+import { CompactSign, exportJWK, generateKeyPair } from 'jose'
+
+type Json = Record<string, unknown>
+
+/** What this provider says in place of the truth. Each gets the truth and gives what is sent; none is asked twice. */
+export interface Lies {
+  metadata?: (truth: Json) => Json
+  jwks?: (truth: Json) => Json
+  /** The parameters that the browser brings back. */
+  callback?: (truth: URLSearchParams) => void
+  claims?: (truth: Json) => Json
+  header?: (truth: Json) => Json
+  /** The signed ID token; undefined leaves it out. */
+  idToken?: (truth: string) => string | undefined
+  /** The token answer; a text is sent as it stands. */
+  answer?: (truth: Json) => Json | string
+  userinfo?: (truth: Json) => Json
+  /** Takes the token request over. */
+  token?: (request: IncomingMessage, response: ServerResponse) => void
+}
+
+/** A small scriptable OpenID provider, for what a real one cannot be brought to say. Right in all it is not told otherwise. */
+export interface LyingProvider {
+  readonly issuer: string
+  readonly clientId: string
+  readonly clientSecret: string
+  lies: Lies
+  readonly requests: { readonly path: string; readonly body: URLSearchParams; readonly authorization: string }[]
+  /** As `IdentityProvider.signIn`; everybody here is alice. */
+  signIn(authorizationUrl: URL | string): Promise<URL>
+  close(): Promise<void>
+}
+
+/** Starts one on a loopback port of its own. Codes and refresh tokens work any number of times. */
+export async function startLyingProvider(): Promise<LyingProvider> {
+  const server = createServer((request, response) => {
+    answer(request, response).catch(error => response.writeHead(500, { 'content-type': 'text/plain' }).end(String(error)))
+  })
+  const { promise, resolve } = Promise.withResolvers<void>()
+  server.listen(0, '127.0.0.1', resolve)
+  await promise
+  const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const { privateKey, publicKey } = await generateKeyPair('ES256')
+  const jwks = { keys: [{ ...(await exportJWK(publicKey)), alg: 'ES256', use: 'sig', kid: 'k1' }] }
+  const nonces = new Map<string, string | null>()
+
+  const self: LyingProvider = {
+    issuer,
+    clientId: 'sallyport',
+    clientSecret: 'lying-client-secret',
+    lies: {},
+    requests: [],
+    async signIn(authorizationUrl) {
+      const response = await fetch(authorizationUrl, { redirect: 'manual' })
+      await response.body?.cancel()
+      return new URL(response.headers.get('location') ?? '', authorizationUrl)
+    },
+    close() {
+      const closed = Promise.withResolvers<void>()
+      server.close(() => closed.resolve())
+      server.closeAllConnections()
+      return closed.promise
+    },
+  }
+
+  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { lies } = self
+    const url = new URL(request.url ?? '/', issuer)
+    if (url.pathname === '/token' && lies.token !== undefined) {
+      self.requests.push({ path: '/token', body: new URLSearchParams(), authorization: request.headers.authorization ?? '' })
+      return lies.token(request, response)
+    }
+    const body = new URLSearchParams(await text(request))
+    self.requests.push({ path: url.pathname, body, authorization: request.headers.authorization ?? '' })
+    if (url.pathname === '/auth') {
+      response.writeHead(303, { location: callbackOf(url.searchParams, lies).href }).end()
+      return
+    }
+    const said = await speak(url.pathname, body, lies)
+    const json = typeof said === 'string' ? said : JSON.stringify(said)
+    response.writeHead(said === null ? 404 : 200, { 'content-type': 'application/json' }).end(json)
+  }
+
+  async function speak(path: string, body: URLSearchParams, lies: Lies): Promise<Json | string | null> {
+    if (path === '/.well-known/openid-configuration') return told(metadata(), lies.metadata)
+    if (path === '/jwks') return told(jwks, lies.jwks)
+    if (path === '/me') return told({ sub: 'a1', email: 'alice@example.com', email_verified: true }, lies.userinfo)
+    if (path !== '/token') return null
+    const accessToken = randomBytes(16).toString('base64url')
+    const idToken = await signed(nonces.get(body.get('code') ?? '') ?? null, accessToken, lies)
+    const truth = { access_token: accessToken, token_type: 'Bearer', expires_in: 300, refresh_token: randomBytes(16).toString('base64url') }
+    return told({ ...truth, id_token: idToken === undefined ? undefined : told(idToken, lies.idToken) }, lies.answer)
+  }
+
+  function callbackOf(asked: URLSearchParams, lies: Lies): URL {
+    const code = randomBytes(16).toString('base64url')
+    nonces.set(code, asked.get('nonce'))
+    const callback = new URL(asked.get('redirect_uri') ?? '')
+    callback.search = new URLSearchParams({ code, state: asked.get('state') ?? '', iss: issuer }).toString()
+    lies.callback?.(callback.searchParams)
+    return callback
+  }
+
+  function metadata(): Json {
+    return {
+      issuer,
+      authorization_endpoint: `${issuer}/auth`,
+      token_endpoint: `${issuer}/token`,
+      jwks_uri: `${issuer}/jwks`,
+      userinfo_endpoint: `${issuer}/me`,
+      end_session_endpoint: `${issuer}/end`,
+      id_token_signing_alg_values_supported: ['ES256'],
+      code_challenge_methods_supported: ['S256'],
+      authorization_response_iss_parameter_supported: true,
+    }
+  }
+
+  async function signed(nonce: string | null, accessToken: string, lies: Lies): Promise<string | undefined> {
+    const seconds = Math.floor(Date.now() / 1000)
+    const hash = createHash('sha256').update(accessToken).digest().subarray(0, 16).toString('base64url')
+    const truth = { iss: issuer, sub: 'a1', aud: 'sallyport', iat: seconds, exp: seconds + 300, auth_time: seconds, at_hash: hash }
+    const claims = told(nonce === null ? truth : { ...truth, nonce }, lies.claims)
+    const header = told({ alg: 'ES256', kid: 'k1' }, lies.header)
+    return await new CompactSign(Buffer.from(JSON.stringify(claims))).setProtectedHeader(header as { alg: string }).sign(privateKey)
+  }
+
+  return self
+}
+
+function told<T, U>(truth: T, lie: ((truth: T) => U) | undefined): T | U {
+  return lie === undefined ? truth : lie(truth)
+}
