@@ -1,0 +1,70 @@
+import type { Request, RequestHandler, Response } from 'express'
+import { GatewayError } from '../errors.ts'
+import type { Audit } from '../ops/audit.ts'
+import { auditOf } from '../ops/trail.ts'
+import type { Attempts } from '../session/attempts.ts'
+import { parseCredential } from '../session/credential.ts'
+import { beginSession } from '../session/express-session.ts'
+import type { SignedIn, SignIn } from '../session/session.ts'
+import { type AttemptCookies, isAttemptId } from './attempt-cookies.ts'
+import { liveSession } from './live-session.ts'
+import { requireNavigation, requireOwnPage } from './navigation.ts'
+import { exchangeOf, lastSegment, redirect, visitOf } from './respond.ts'
+import type { ReturnTo } from './return-to.ts'
+
+export interface ContinueDeps {
+  readonly attempts: Attempts
+  readonly cookies: AttemptCookies
+  readonly returnTo: ReturnTo
+  readonly audit: Audit
+}
+
+/**
+ * GET /auth/continue/{attempt}: makes the parked sign-in the browser's session, once. The session that was there ends
+ * (FLOW-17): also when it was planted.
+ *
+ * @throws {GatewayError} `navigation_required`, `cross_site_refused`, `attempt_unknown`, `attempt_replayed`,
+ *   `store_unavailable`
+ */
+export function createContinue(deps: ContinueDeps): RequestHandler {
+  return async function continueSignIn(req, res) {
+    const exchange = exchangeOf(res)
+    requireNavigation(req)
+    requireOwnPage(req)
+    const taken = await takeResult(req, res, lastSegment(exchange.target))
+    const before = liveSession(req, exchange.target.origin)
+    if (typeof taken === 'string') {
+      // The back button, a reload: whoever is signed in needs no error.
+      if (before !== null) return redirect(res, 303, '/')
+      throw new GatewayError(taken, 'the sign-in is not there to be finished', { reason: 'continue' })
+    }
+    await beginSession(req, taken.signIn, exchange.target.origin.href)
+    report(res, taken.signIn, req.sessionID, before)
+    redirect(res, 303, deps.returnTo(taken.attempt.returnTo, exchange.target.origin))
+  }
+
+  async function takeResult(req: Request, res: Response, id: string) {
+    const ticket = isAttemptId(id) ? deps.cookies.find(req, id) : null
+    if (ticket === null) return 'attempt_unknown'
+    const result = await deps.attempts.openResult(ticket)
+    deps.cookies.clear(res, id)
+    if (result === 'unknown') return 'attempt_unknown'
+    // Checked at the callback too; by now a raw client may have moved its cookies to another origin.
+    if (result === 'spent' || result.attempt.origin !== exchangeOf(res).target.origin.href) return 'attempt_replayed'
+    return (await result.take()) ? result : 'attempt_replayed'
+  }
+
+  function report(res: Response, signIn: SignIn, credential: string, before: SignedIn | null): void {
+    const { exchange, trail } = visitOf(res)
+    const audit = auditOf(deps.audit, trail)
+    const { provider, sub } = signIn
+    if (before !== null) {
+      const was = { provider: before.record.provider, sub: before.record.sub, session_id: before.sessionId }
+      audit('session_ended', { ...was, reason: 'replaced' })
+      if (was.provider !== provider || was.sub !== sub) audit('subject_changed', { provider, sub, session_id: before.sessionId })
+    }
+    trail.subject = { provider, sub, session_id: parseCredential(credential)?.familyId ?? '' }
+    const acr = signIn.acr === null ? {} : { acr: signIn.acr }
+    audit('sign_in', { ...trail.subject, ...acr, outcome: 'ok', amr: signIn.amr, origin: exchange.target.origin.href })
+  }
+}

@@ -1,0 +1,156 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import express, { type ErrorRequestHandler, type RequestHandler } from 'express'
+import type { GatewayConfig } from '../config/config.ts'
+import { GatewayError } from '../errors.ts'
+import type { Exchange, Target } from '../http/exchange.ts'
+import { createPageHeaders } from '../http/security-headers.ts'
+import type { Provider } from '../oidc/provider.ts'
+import type { Audit } from '../ops/audit.ts'
+import type { Log } from '../ops/log.ts'
+import type { Trail } from '../ops/trail.ts'
+import { styles } from '../pages/styles.ts'
+import type { Attempts } from '../session/attempts.ts'
+import type { Random } from '../session/credential.ts'
+import { createExpressSession } from '../session/express-session.ts'
+import type { Families } from '../session/families.ts'
+import { createAttemptCookies } from './attempt-cookies.ts'
+import { createBounce } from './bounce.ts'
+import { createCallback } from './callback.ts'
+import { createContinue } from './continue.ts'
+import { createSessionReader } from './live-session.ts'
+import { createLogin } from './login.ts'
+import { createConfirmLogout, createLoggedOut, createLogout } from './logout.ts'
+import { readLogoutForm } from './logout-form.ts'
+import { createProofs } from './proofs.ts'
+import { exchangeOf, type Visit, visitOf } from './respond.ts'
+import { createReturnTo } from './return-to.ts'
+import { createSession } from './session.ts'
+
+/**
+ * Refuses what another site began (contract.md section 8a).
+ *
+ * @param isOwnForm whether the body held the token of one of our own forms, which counts where Origin is `null`
+ * @throws {GatewayError} `cross_site_refused`
+ */
+export type RefuseForeign = (req: IncomingMessage, exchange: Exchange, isOwnForm?: boolean) => void
+
+/** The long-lived parts of the gateway that the endpoints work with. */
+export interface EndpointParts {
+  readonly providers: ReadonlyMap<string, Provider>
+  readonly attempts: Attempts
+  readonly families: Families
+  /** The session cookie. */
+  readonly cookie: { readonly name: string; readonly isSecure: boolean }
+  readonly audit: Audit
+  readonly log: Log
+  readonly now: () => number
+  readonly random: Random
+}
+
+/** What the request stages lend. */
+export interface EndpointStages {
+  /** Whether a GET for this target reaches a route of kind `page`. */
+  isPage(target: Target): boolean
+  refuseForeign: RefuseForeign
+  /** Answers with an error, as a page or as problem+json, and audits it. */
+  refuse(req: IncomingMessage, res: ServerResponse, trail: Trail, error: unknown): void
+}
+
+export interface Endpoints {
+  /** Answers a request for a path under `paths.base`. Nothing here looks at Host, or reads the target anew. */
+  serve(req: IncomingMessage, res: ServerResponse, exchange: Exchange, trail: Trail): void
+}
+
+/** Creates our own endpoints: an Express app, one line for each. */
+export function createEndpoints(config: GatewayConfig, gateway: EndpointParts, stages: EndpointStages): Endpoints {
+  const { cookieKeys, cookie } = config.session
+  const session = createExpressSession({ families: gateway.families, cookie: gateway.cookie, keys: cookieKeys, random: gateway.random })
+  const readSession = createSessionReader({ session, cookie: gateway.cookie })
+  const parts = {
+    ...gateway,
+    config,
+    refuseForeign: stages.refuseForeign,
+    cookies: createAttemptCookies(cookie),
+    proofs: createProofs({ keys: cookieKeys, now: gateway.now }),
+    bounce: createBounce({ config, cookie: gateway.cookie }),
+    returnTo: createReturnTo({ config, isPage: stages.isPage }),
+  }
+
+  const app = express()
+  app.disable('x-powered-by').disable('etag').set('query parser', false)
+  app.enable('case sensitive routing').enable('strict routing')
+  app.use(ownHeaders(config), takeReading)
+
+  // No HEAD where GET changes something: HEAD is for looking.
+  endpoint('/login', 'GET', { get: [readSession, createLogin(parts)] })
+  endpoint('/callback/:provider', 'GET', { get: [createCallback(parts)] })
+  endpoint('/continue/:attempt', 'GET', { get: [readSession, createContinue(parts)] })
+  endpoint('/session', 'GET, HEAD', { get: [readSession, createSession(parts)] })
+  endpoint('/logout', 'GET, HEAD, POST', {
+    get: [readSession, createConfirmLogout(parts)],
+    post: [readSession, readLogoutForm, createLogout(parts)],
+  })
+  endpoint('/logged-out', 'GET, HEAD', { get: [createLoggedOut(parts)] })
+
+  app.use(noRoute)
+  app.use(((error, req, res, _next) => stages.refuse(req, res, visitOf(res).trail, error)) satisfies ErrorRequestHandler)
+
+  return {
+    serve(req, res, exchange, trail) {
+      Object.assign(res, { locals: { exchange, trail } satisfies Visit })
+      app(req, res)
+    },
+  }
+
+  function endpoint(path: string, allow: string, handlers: { readonly get: RequestHandler[]; readonly post?: RequestHandler[] }): void {
+    const notAllowed = rejectMethod(allow)
+    const name = config.paths.base + path
+    const route = app.route(name)
+    route.all((_req, res, next) => {
+      visitOf(res).trail.route = name
+      next()
+    })
+    // Express would answer HEAD with the handlers of GET.
+    if (!allow.includes('HEAD')) route.head(notAllowed)
+    route.get(...handlers.get)
+    if (handlers.post !== undefined) route.post(...handlers.post)
+    route.all(notAllowed)
+  }
+}
+
+/** The headers of our pages, on our other answers too: they forbid what those never do. */
+function ownHeaders(config: GatewayConfig): RequestHandler {
+  const { logo } = config.pages
+  const options = { stylesheet: styles, ...(logo === undefined ? {} : { logo }) }
+  const [secure, plain] = [true, false].map(isSecure => createPageHeaders({ ...options, isSecure })) as [
+    readonly string[],
+    readonly string[],
+  ]
+
+  return function setHeaders(_req, res, next) {
+    const { target, requestId } = exchangeOf(res)
+    const headers = target.origin.isSecure ? secure : plain
+    for (let at = 0; at < headers.length; at += 2) res.set(headers[at] ?? '', headers[at + 1] ?? '')
+    res.set({ 'cache-control': 'no-store', 'x-request-id': requestId })
+    next()
+  }
+}
+
+/** What the gateway has read of the request stands, not what Express or express-session would make of it. */
+const takeReading: RequestHandler = (req, res, next) => {
+  const { target } = exchangeOf(res)
+  req.url = target.path + target.query
+  // The configured origin says what is https, not the socket: without this there would be no Secure cookie.
+  Object.defineProperty(req, 'secure', { value: target.origin.isSecure })
+  next()
+}
+
+function rejectMethod(allow: string): RequestHandler {
+  return () => {
+    throw new GatewayError('method_not_allowed', 'the endpoint does not take this method', { headers: { allow } })
+  }
+}
+
+const noRoute: RequestHandler = () => {
+  throw new GatewayError('no_route', 'we have no endpoint of this name')
+}

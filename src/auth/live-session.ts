@@ -1,0 +1,50 @@
+import type { Request, RequestHandler } from 'express'
+import type { Origin } from '../config/config.ts'
+import { clearCookie, findCookie } from '../http/cookies.ts'
+import type { Subject } from '../ops/trail.ts'
+import type { EndReason, SignedIn } from '../session/session.ts'
+import { visitOf } from './respond.ts'
+
+/** The session that the request's cookie opens, if it lives and belongs to this origin. */
+export function liveSession(req: Request, origin: Origin): SignedIn | null {
+  const signedIn = req.session.signedIn
+  return signedIn !== undefined && signedIn.record.origin === origin.href ? signedIn : null
+}
+
+/** Why the session behind the cookie is no more; null when there was none, or nobody remembers. */
+export function endedReason(req: Request): EndReason | null {
+  return req.session.endedReason ?? null
+}
+
+/**
+ * Creates what runs before an endpoint that needs the session: express-session, which gets to see the one cookie that
+ * our own reader takes for the session's, so both always agree. Of two, neither counts and both are cleared (RFC
+ * 6265bis §8.6); its own parser would take the first.
+ *
+ * @param session express-session, from createExpressSession
+ */
+export function createSessionReader(deps: {
+  readonly session: RequestHandler
+  readonly cookie: { readonly name: string; readonly isSecure: boolean }
+}): RequestHandler {
+  const { name, isSecure } = deps.cookie
+
+  return function readSession(req, res, next) {
+    const header = req.headers.cookie
+    const found = findCookie(header, name)
+    if (found.count > 1) res.append('set-cookie', clearCookie(name, { isSecure }))
+    req.headers.cookie = found.count === 1 ? `${name}=${found.value}` : ''
+    deps.session(req, res, error => {
+      req.headers.cookie = header
+      const { exchange, trail } = visitOf(res)
+      if (error === undefined) trail.subject = subjectOf(liveSession(req, exchange.target.origin))
+      next(error)
+    })
+  }
+}
+
+/** Who the request acts for, in its log line and in the audit. */
+function subjectOf(signedIn: SignedIn | null): Subject | undefined {
+  if (signedIn === null) return undefined
+  return { provider: signedIn.record.provider, sub: signedIn.record.sub, session_id: signedIn.sessionId }
+}

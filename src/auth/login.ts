@@ -1,0 +1,90 @@
+import type { Request, RequestHandler, Response } from 'express'
+import type { GatewayConfig } from '../config/config.ts'
+import type { Provider } from '../oidc/provider.ts'
+import { chooserPage } from '../pages/chooser-page.ts'
+import type { Attempts } from '../session/attempts.ts'
+import type { AttemptCookies } from './attempt-cookies.ts'
+import type { Bounce } from './bounce.ts'
+import { liveSession } from './live-session.ts'
+import { asksAgain, chooseProviders, readLoginParams } from './login-params.ts'
+import { requireNavigation } from './navigation.ts'
+import { readQuery } from './query.ts'
+import { exchangeOf, redirect, sendPage } from './respond.ts'
+import type { ReturnTo } from './return-to.ts'
+
+export interface LoginDeps {
+  readonly config: GatewayConfig
+  readonly providers: ReadonlyMap<string, Provider>
+  readonly attempts: Attempts
+  readonly cookies: AttemptCookies
+  readonly bounce: Bounce
+  readonly returnTo: ReturnTo
+}
+
+/**
+ * GET /auth/login: starts a sign-in attempt and sends the browser to the provider.
+ *
+ * @throws {GatewayError} `navigation_required`, `bad_request`, `idp_unavailable`, `store_unavailable`
+ */
+export function createLogin(deps: LoginDeps): RequestHandler {
+  const { config, providers, attempts, cookies } = deps
+
+  return async function login(req, res) {
+    const { target } = exchangeOf(res)
+    requireNavigation(req)
+    const query = readQuery(target)
+    if (deps.bounce(req, res)) return
+
+    const returnTo = readReturnTo(query, res)
+    if (!asksAgain(query) && liveSession(req, target.origin) !== null) return redirect(res, 303, returnTo)
+
+    const [chosen, ...others] = chooseProviders(query, config.identityProviders)
+    if (others.length > 0) return sendPage(res, chooser(query))
+    await begin(req, res, query, providers.get(chosen?.id ?? ''), returnTo)
+  }
+
+  async function begin(
+    req: Request,
+    res: Response,
+    query: URLSearchParams,
+    provider: Provider | undefined,
+    returnTo: string,
+  ): Promise<void> {
+    if (provider === undefined) throw new TypeError('a configured provider was not created')
+    const { origin } = exchangeOf(res).target
+    const { params, ...asked } = readLoginParams(query, provider.config)
+    const { ticket, attempt } = await attempts.begin({ provider: provider.config.id, origin: origin.href, returnTo, ...asked })
+    const url = await provider.authorizationUrl({
+      redirectUri: callbackUri(config, origin.href, provider.config.id),
+      state: attempt.state,
+      nonce: attempt.nonce,
+      verifier: attempt.verifier,
+      params,
+    })
+    // Last, so that a provider that is down leaves no cookie behind.
+    cookies.give(req, res, ticket)
+    redirect(res, 302, url.href)
+  }
+
+  function readReturnTo(query: URLSearchParams, res: Response): string {
+    const { origin } = exchangeOf(res).target
+    const own = query.get('return_to')
+    return own === null ? deps.returnTo(query.get('target_link_uri') ?? '/', origin, { mayBeAbsolute: true }) : deps.returnTo(own, origin)
+  }
+
+  /** The same request once more, with the provider named. */
+  function chooser(query: URLSearchParams): string {
+    const choices = chooseProviders(query, config.identityProviders).map(({ id, label }) => {
+      const next = new URLSearchParams(query)
+      next.delete('iss')
+      next.set('provider', id)
+      return { label, href: `${config.paths.base}/login?${next}` }
+    })
+    return chooserPage({ brand: config.pages, choices })
+  }
+}
+
+/** From the configuration alone, never from Host (FLOW-03); each provider has its own (RFC 9700 §4.4.2.2). */
+export function callbackUri(config: GatewayConfig, origin: string, providerId: string): string {
+  return `${origin}${config.paths.base}/callback/${providerId}`
+}

@@ -1,0 +1,29 @@
+import express, { type RequestHandler } from 'express'
+import { GatewayError } from '../errors.ts'
+
+// A form token and the names around it take 60 bytes.
+const limit = '4kb'
+const parseForm = express.urlencoded({ extended: false, limit, inflate: false, parameterLimit: 10 })
+const parseJson = express.json({ limit, inflate: false })
+
+/**
+ * Reads the small body of a sign-out into `req.body`: a form, JSON, or nothing. Any other type is refused: a plain
+ * text body is one that another site could send unasked (CSRF-07).
+ *
+ * @throws {GatewayError} `bad_request` (`content_type`, `body`), `body_too_large`
+ */
+export const readLogoutForm: RequestHandler = (req, res, next) => {
+  const { 'content-length': length, 'transfer-encoding': coding } = req.headers
+  if (coding === undefined && (length === undefined || length === '0')) return next()
+  const type = req.is(['urlencoded', 'json'])
+  if (type === false || type === null) throw new GatewayError('bad_request', 'a sign-out takes a form or JSON', { reason: 'content_type' })
+  const parse = type === 'json' ? parseJson : parseForm
+  parse(req, res, error => next(error === undefined ? undefined : translate(error)))
+}
+
+function translate(error: unknown): GatewayError {
+  const isTooLarge = error instanceof Error && 'status' in error && error.status === 413
+  return isTooLarge
+    ? new GatewayError('body_too_large', 'a sign-out has a small body', { cause: error })
+    : new GatewayError('bad_request', 'the body cannot be read', { cause: error, reason: 'body' })
+}
