@@ -33,6 +33,8 @@ export interface AttemptInput {
   /** Seconds, when the authorization request asks for it. */
   readonly maxAge?: number
   readonly acrValues?: string
+  /** `prompt=none`: the provider was not to ask the person anything. */
+  readonly isSilent?: boolean
 }
 
 /** An attempt that can be taken once, by `take`, which tells whether this call was the one. */
