@@ -37,6 +37,7 @@ export function createPageHeaders(options: PageHeaderOptions): readonly string[]
       },
       strictTransportSecurity: options.isSecure ? { maxAge: hstsSeconds, includeSubDomains: true } : false,
       referrerPolicy: { policy: 'no-referrer' },
+      xFrameOptions: { action: 'deny' },
     }),
   )
 }

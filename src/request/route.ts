@@ -1,7 +1,7 @@
 import type { RouteRule } from '../config/config.ts'
 import { GatewayError } from '../errors.ts'
 import type { Target } from '../http/exchange.ts'
-import { decodePercent, pathReadings } from '../http/path-readings.ts'
+import { pathReadings } from '../http/path-readings.ts'
 
 /** What `methods: null` lets through, for Allow; any other name that Node knows passes as well. */
 const commonMethods = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'
@@ -17,10 +17,10 @@ const commonMethods = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'
  */
 export function matchRoute(routes: readonly RouteRule[], target: Target): RouteRule {
   const { path } = target
-  const route = longestMatch(routes, target, path, false)
+  const route = longestMatch(routes, target, path)
   if (path.includes('%') || path.includes(';')) {
     for (const reading of pathReadings(path) ?? []) {
-      if (longestMatch(routes, target, reading, true) !== route) {
+      if (longestMatch(routes, target, reading) !== route) {
         throw new GatewayError('ambiguous_path', 'the path has a second reading that belongs to another route', { reason: 'route_reading' })
       }
     }
@@ -45,14 +45,13 @@ export function admitMethod(route: RouteRule, method: string): void {
   })
 }
 
-function longestMatch(routes: readonly RouteRule[], target: Target, path: string, isDecoded: boolean): RouteRule | undefined {
+function longestMatch(routes: readonly RouteRule[], target: Target, path: string): RouteRule | undefined {
   let best: RouteRule | undefined
   let bestLength = -1
   for (const route of routes) {
-    const prefix = isDecoded ? decodePercent(route.path) : route.path
-    if (prefix.length > bestLength && isUnder(path, prefix) && isServedOn(route, target.origin.href)) {
+    if (route.path.length > bestLength && isUnder(path, route.path) && isServedOn(route, target.origin.href)) {
       best = route
-      bestLength = prefix.length
+      bestLength = route.path.length
     }
   }
   return best

@@ -1,0 +1,69 @@
+import type { IncomingMessage } from 'node:http'
+import { Readable } from 'node:stream'
+import { GatewayError } from '../errors.ts'
+
+/** How a request's body is framed towards the upstream: by us, never by copying headers. */
+export type BodyFraming = { readonly kind: 'none' } | { readonly kind: 'length'; readonly length: string } | { readonly kind: 'chunked' }
+
+const noBody: BodyFraming = { kind: 'none' }
+const chunkedBody: BodyFraming = { kind: 'chunked' }
+
+/**
+ * Tells whether a request has a body and how long it says that it is.
+ *
+ * @throws {GatewayError} `body_too_large` when it announces more than the route takes: nothing of it is read
+ */
+export function readFraming(req: IncomingMessage, maxBytes: number): BodyFraming {
+  if (req.headers['transfer-encoding'] !== undefined) return chunkedBody
+  const length = req.headers['content-length']
+  if (length === undefined || length === '0') return noBody
+  // Node has checked that it is a decimal number.
+  if (Number(length) > maxBytes) throw tooLarge()
+  return { kind: 'length', length }
+}
+
+/**
+ * A request's body on its way up: counted, with back-pressure. It stands between the request and undici, because
+ * undici destroys the stream it sends when something fails, and the request's socket must still carry an answer.
+ *
+ * Fails with `body_too_large` when more arrives than the route takes.
+ */
+export class RequestBody extends Readable {
+  readonly #req: IncomingMessage
+  readonly #maxBytes: number
+  #received = 0
+
+  constructor(req: IncomingMessage, maxBytes: number) {
+    super({ highWaterMark: 64 * 1024 })
+    this.#req = req
+    this.#maxBytes = maxBytes
+    req.on('data', this.#take)
+    req.on('end', this.#finish)
+    req.pause()
+  }
+
+  override _read(): void {
+    this.#req.resume()
+  }
+
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    this.#req.off('data', this.#take)
+    this.#req.off('end', this.#finish)
+    this.#req.pause()
+    callback(error)
+  }
+
+  readonly #take = (chunk: Buffer): void => {
+    this.#received += chunk.length
+    if (this.#received > this.#maxBytes) this.destroy(tooLarge())
+    else if (!this.push(chunk)) this.#req.pause()
+  }
+
+  readonly #finish = (): void => {
+    this.push(null)
+  }
+}
+
+function tooLarge(): GatewayError {
+  return new GatewayError('body_too_large', 'the body is larger than the route takes')
+}

@@ -1,0 +1,105 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Dispatcher } from 'undici'
+import type { GatewayConfig, RouteRule } from '../config/config.ts'
+import { GatewayError } from '../errors.ts'
+import { createOwnCookieTest } from '../http/cookies.ts'
+import { createCors } from '../http/cors.ts'
+import type { Exchange } from '../http/exchange.ts'
+import { normaliseName } from '../http/header-names.ts'
+import { createUpstreamHeaders } from '../http/request-headers.ts'
+import { clientTrailers, createClientHeaders, type UpstreamFields } from '../http/response-headers.ts'
+import type { SignedIn } from '../session/session.ts'
+import { type BodyFraming, RequestBody, readFraming } from './forward-body.ts'
+import { type ForwardOutcome, Relay } from './relay.ts'
+import type { UpstreamPools } from './upstream-pools.ts'
+
+export interface ForwardDeps {
+  readonly config: Pick<GatewayConfig, 'routes' | 'session' | 'csrf'>
+  readonly pools: UpstreamPools
+}
+
+export interface ForwardRequest {
+  readonly req: IncomingMessage
+  readonly res: ServerResponse
+  readonly exchange: Exchange
+  readonly route: RouteRule
+  readonly signedIn: SignedIn | null
+  /** The fresh access token; attached only where the route asks for one. */
+  readonly accessToken: string | null
+}
+
+/**
+ * Creates the stage that passes a request to its route's upstream and the answer back, both streamed.
+ * One request upstream for each that comes, never repeated; redirects pass, nobody follows them.
+ *
+ * @returns a function that resolves when the answer has been passed on, or either side has left. It rejects
+ *   only while nothing has been answered: `body_too_large`, `upstream_busy`, `upstream_unreachable`,
+ *   `upstream_timeout`, `upstream_invalid_response`
+ */
+export function createForward(deps: ForwardDeps): (request: ForwardRequest) => Promise<ForwardOutcome> {
+  const { config, pools } = deps
+  const isOwnCookie = createOwnCookieTest(config.session.cookie)
+  const cors = createCors(config.csrf.allowedOrigins)
+  const identityNames = new Set(config.routes.flatMap(route => Object.keys(route.identityHeaders).map(normaliseName)))
+  const hasAllowedOrigins = config.csrf.allowedOrigins.length > 0
+  const filterTrailers = (fields: UpstreamFields) => clientTrailers(fields, isOwnCookie)
+  const rules = new Map(config.routes.map(route => [route, compileRoute(route)]))
+
+  function compileRoute(route: RouteRule) {
+    return {
+      upstreamHeaders: createUpstreamHeaders(route, { isOwnCookie, identityNames }),
+      clientHeaders: createClientHeaders(route, { isOwnCookie, hasAllowedOrigins }),
+      namesPerson: Object.keys(route.identityHeaders).length > 0,
+      ordinary: pools.poolFor(route, 'ordinary'),
+      stream: pools.poolFor(route, 'stream'),
+    }
+  }
+
+  return function forward({ req, res, exchange, route, signedIn, accessToken }) {
+    const rule = rules.get(route) ?? compileRoute(route)
+    return new Promise((resolve, reject) => {
+      if (res.destroyed || req.socket.destroyed) {
+        resolve({ result: 'client_left', status: null })
+        return
+      }
+      const upstream = req.headers.accept === 'text/event-stream' ? rule.stream : rule.ordinary
+      if (upstream.active >= upstream.capacity) throw new GatewayError('upstream_busy', 'too many requests wait for the upstream')
+
+      const framing = readFraming(req, route.limits.bodyBytes)
+      const headers = rule.upstreamHeaders({
+        rawHeaders: req.rawHeaders,
+        headers: req.headers,
+        exchange,
+        person: signedIn !== null && rule.namesPerson ? personOf(signedIn) : null,
+        bearer: route.token === 'access' ? accessToken : null,
+        contentLength: framing.kind === 'length' ? framing.length : null,
+      })
+      const corsHeaders = cors.answerHeaders(req.headers)
+      const body = createBody(req, framing, route)
+      const relay = new Relay({
+        ...{ req, res, upstream, body, timeouts: route.timeouts, resolve, reject },
+        clientHeaders: (status, fields) => rule.clientHeaders({ status, fields, exchange, cors: corsHeaders }),
+        clientTrailers: filterTrailers,
+      })
+      const { path, query } = exchange.target
+      // Not in undici's types. Without it undici takes the name for TLS from Host and reconnects when that changes.
+      const options: Dispatcher.DispatchOptions & { servername: string } = {
+        path: query === '' ? path : path + query,
+        method: exchange.method,
+        headers,
+        body,
+        headersTimeout: route.timeouts.headersMs,
+        servername: upstream.servername,
+      }
+      upstream.pool.dispatch(options, relay)
+    })
+  }
+}
+
+function createBody(req: IncomingMessage, framing: BodyFraming, route: RouteRule): RequestBody | null {
+  return framing.kind === 'none' ? null : new RequestBody(req, route.limits.bodyBytes)
+}
+
+function personOf({ record, vault }: SignedIn) {
+  return { provider: record.provider, sub: record.sub, claims: vault.claims }
+}

@@ -1,0 +1,204 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import type { Dispatcher } from 'undici'
+import { GatewayError } from '../errors.ts'
+import type { UpstreamFields } from '../http/response-headers.ts'
+import type { RequestBody } from './forward-body.ts'
+import { describeUpstreamFailure } from './upstream-failure.ts'
+import type { UpstreamPool } from './upstream-pools.ts'
+
+/** What became of a request that was let through. */
+export type ForwardOutcome =
+  /** The upstream's answer was passed on whole. */
+  | { readonly result: 'answered'; readonly status: number }
+  /** The client left before the end; null when nothing had been answered yet. */
+  | { readonly result: 'client_left'; readonly status: number | null }
+  /** The upstream broke off in mid-answer, and so did we. */
+  | { readonly result: 'cut'; readonly status: number; readonly error: Error }
+
+export interface RelayParts {
+  readonly req: IncomingMessage
+  readonly res: ServerResponse
+  readonly upstream: UpstreamPool
+  readonly body: RequestBody | null
+  readonly timeouts: { readonly headersMs: number; readonly idleMs: number }
+  readonly clientHeaders: (status: number, fields: UpstreamFields) => string[]
+  readonly clientTrailers: (fields: UpstreamFields) => Record<string, string | string[]>
+  readonly resolve: (outcome: ForwardOutcome) => void
+  readonly reject: (error: Error) => void
+}
+
+/** Bodies up to this size that come in one piece leave in one write with the head: 5 to 10 % of a request. */
+const smallBodyBytes = 4096
+
+/** Interim responses before the real one. One or two have a meaning. */
+const maxInformational = 16
+
+/**
+ * One request on its way: what undici calls while it sends it and while the answer comes back. Streams
+ * with back-pressure, and stops the one side as soon as the other is gone.
+ */
+export class Relay implements Dispatcher.DispatchHandler {
+  readonly #parts: RelayParts
+  /** Emits `close` when the client leaves: the answer, or the socket while another answer goes before this one. */
+  readonly #client: ServerResponse | Socket
+  #controller: Dispatcher.DispatchController | null = null
+  #status: number | null = null
+  #length = -1
+  #hasWritten = false
+  #isEventStream = false
+  #informational = 0
+  #isSettled = false
+  #timer: NodeJS.Timeout | null = null
+
+  constructor(parts: RelayParts) {
+    this.#parts = parts
+    const { req, res, upstream } = parts
+    this.#client = res.socket === null ? req.socket : res
+    // Any number of pipelined requests may wait on one socket.
+    if (res.socket === null) req.socket.setMaxListeners(0)
+    this.#client.once('close', this.#leave)
+    upstream.active++
+    if (upstream.active > upstream.connections) this.#arm('upstream_busy', parts.timeouts.headersMs)
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller
+    this.#disarm()
+    this.#stopIfClientLeft()
+  }
+
+  onResponseStart(controller: Dispatcher.DispatchController, status: number, fields: UpstreamFields): void {
+    if (this.#stopIfClientLeft()) return
+    if (status < 200) {
+      this.#passInformational(controller, status, fields)
+      return
+    }
+    const { req, res } = this.#parts
+    this.#disarm()
+    res.writeHead(status, this.#parts.clientHeaders(status, fields))
+    this.#status = status
+    if (req.method === 'HEAD' || status === 204 || status === 304) return
+    const length = fields['content-length']
+    if (typeof length === 'string') this.#length = Number(length)
+    this.#isEventStream = typeof fields['content-type'] === 'string' && fields['content-type'].startsWith('text/event-stream')
+    process.nextTick(Relay.#begin, this)
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    const { res } = this.#parts
+    if (chunk.length === this.#length && chunk.length <= smallBodyBytes && !this.#hasWritten) {
+      this.#hasWritten = true
+      res.end(chunk.toString('latin1'), 'latin1')
+      return
+    }
+    this.#hasWritten = true
+    this.#timer?.refresh()
+    if (res.write(chunk)) return
+    controller.pause()
+    res.once('drain', () => {
+      this.#timer?.refresh()
+      controller.resume()
+    })
+  }
+
+  onResponseEnd(_controller: Dispatcher.DispatchController, trailers: UpstreamFields): void {
+    this.#parts.upstream.active--
+    if (this.#isSettled || this.#status === null) return
+    const { res } = this.#parts
+    for (const _name in trailers) {
+      res.addTrailers(this.#parts.clientTrailers(trailers))
+      break
+    }
+    this.#settle()
+    res.end()
+    this.#parts.resolve({ result: 'answered', status: this.#status })
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController | null, error: Error): void {
+    this.#parts.upstream.active--
+    this.#fail(describeUpstreamFailure(error, this.#controller !== null))
+  }
+
+  /** Runs when all that came with the head has been handled: a head without a body is sent now, and the idle clock starts. */
+  static #begin(relay: Relay): void {
+    if (relay.#isSettled) return
+    if (!relay.#hasWritten) relay.#parts.res.flushHeaders()
+    if (!relay.#isEventStream) relay.#arm('upstream_timeout', relay.#parts.timeouts.idleMs)
+  }
+
+  #passInformational(controller: Dispatcher.DispatchController, status: number, fields: UpstreamFields): void {
+    this.#informational++
+    if (status < 100 || this.#informational > maxInformational) {
+      controller.abort(new GatewayError('upstream_invalid_response', 'too many interim responses', { reason: 'informational' }))
+      return
+    }
+    // Each of them starts undici's clock for the head anew; this one goes on.
+    if (this.#timer === null) this.#arm('upstream_timeout', this.#parts.timeouts.headersMs)
+    const { req, res } = this.#parts
+    if (status !== 103 || fields.link === undefined || req.httpVersionMinor === 0) return
+    const links = typeof fields.link === 'string' ? fields.link.split(/,\s*(?=<)/) : fields.link
+    try {
+      res.writeEarlyHints({ link: links })
+    } catch {
+      // Node takes only the plainest form of Link. A hint that is not given costs some milliseconds.
+    }
+  }
+
+  /** A request whose client is gone must not go on: its answer would never drain, and the connection be lost. */
+  #stopIfClientLeft(): boolean {
+    const { req, res } = this.#parts
+    if (!this.#isSettled && !res.destroyed && !req.socket.destroyed) return false
+    this.#leave()
+    this.#controller?.abort(new Error('the client has left'))
+    return true
+  }
+
+  readonly #leave = (): void => {
+    if (this.#isSettled) return
+    this.#settle()
+    this.#parts.resolve({ result: 'client_left', status: this.#status })
+    this.#stop(new Error('the client has left'))
+  }
+
+  #fail(error: Error): void {
+    if (this.#isSettled) return
+    this.#settle()
+    if (this.#status === null) this.#parts.reject(error)
+    else {
+      this.#cut()
+      this.#parts.resolve({ result: 'cut', status: this.#status, error })
+    }
+    this.#stop(error)
+  }
+
+  /** Ends the answer so that the client sees that it is not whole (RFC 9112 §8). */
+  #cut(): void {
+    const { req, res } = this.#parts
+    // To HTTP/1.0 the end of the connection is the end of the answer; only a reset says otherwise.
+    if (req.httpVersionMinor === 0 && !('encrypted' in req.socket)) req.socket.resetAndDestroy()
+    res.destroy()
+  }
+
+  #stop(reason: Error): void {
+    this.#controller?.abort(reason)
+    this.#parts.body?.destroy()
+  }
+
+  #settle(): void {
+    this.#isSettled = true
+    this.#disarm()
+    this.#client.off('close', this.#leave)
+  }
+
+  #arm(code: 'upstream_busy' | 'upstream_timeout', ms: number): void {
+    this.#disarm()
+    this.#timer = setTimeout(() => this.#fail(new GatewayError(code, 'the upstream took too long', { reason: 'gateway_clock' })), ms)
+  }
+
+  #disarm(): void {
+    if (this.#timer === null) return
+    clearTimeout(this.#timer)
+    this.#timer = null
+  }
+}
