@@ -47,14 +47,14 @@ export function canonicalPath(target: string): CanonicalPath {
     const kind = code > 0xff ? refused : pathClass[code]
     if (kind === plain) continue
     if (kind === slash) {
-      if (end === segmentAt) throw ambiguous('empty_segment')
-      if (isDotSegment(target, segmentAt, end)) throw ambiguous('dot_segment')
+      if (end === segmentAt) throw ambiguous({ reason: 'empty_segment' })
+      if (isDotSegment(target, segmentAt, end)) throw ambiguous({ reason: 'dot_segment' })
       segmentAt = end + 1
     } else if (kind === needsReading) mayReadOtherwise = true
     else if (kind === endsPath) break
-    else throw ambiguous('character')
+    else throw ambiguous({ reason: 'character' })
   }
-  if (isDotSegment(target, segmentAt, end)) throw ambiguous('dot_segment')
+  if (isDotSegment(target, segmentAt, end)) throw ambiguous({ reason: 'dot_segment' })
 
   const path = end === target.length ? target : target.slice(0, end)
   const query = end === target.length ? '' : target.slice(end)
@@ -66,7 +66,7 @@ export function canonicalPath(target: string): CanonicalPath {
 function checkQuery(query: string): void {
   for (let i = 0; i < query.length; i++) {
     const code = query.charCodeAt(i)
-    if (code <= 0x20 || code >= 0x7f || code === 0x23) throw ambiguous('query_character')
+    if (code <= 0x20 || code >= 0x7f || code === 0x23) throw ambiguous({ reason: 'query_character' })
   }
 }
 
@@ -74,18 +74,18 @@ function checkQuery(query: string): void {
 function checkReadings(path: string): boolean {
   checkEncoding(path)
   const readings = pathReadings(path)
-  if (readings === null) throw ambiguous('encoded_too_often')
+  if (readings === null) throw ambiguous({ reason: 'encoded_too_often' })
 
   const slashes = countSlashes(path)
   let hasEncodedSlash = false
   for (const reading of readings) {
-    if (reading.includes('\\') || reading.includes('\0')) throw ambiguous('encoded_character')
+    if (reading.includes('\\') || reading.includes('\0')) throw ambiguous({ reason: 'encoded_character' })
     let segmentAt = 1
     for (let next = reading.indexOf('/', 1); next !== -1; next = reading.indexOf('/', segmentAt)) {
-      if (isDotSegment(reading, segmentAt, next)) throw ambiguous('dot_segment')
+      if (isDotSegment(reading, segmentAt, next)) throw ambiguous({ reason: 'dot_segment' })
       segmentAt = next + 1
     }
-    if (isDotSegment(reading, segmentAt, reading.length)) throw ambiguous('dot_segment')
+    if (isDotSegment(reading, segmentAt, reading.length)) throw ambiguous({ reason: 'dot_segment' })
 
     if (countSlashes(reading) > slashes) hasEncodedSlash = true
   }
@@ -103,12 +103,12 @@ function checkEncoding(path: string): void {
       continue
     }
     const byte = percentByte(path, i)
-    if (byte === -1) throw ambiguous('percent_encoding')
-    if (byte < 0x20 || byte === 0x7f || byte === 0x23) throw ambiguous('encoded_character')
+    if (byte === -1) throw ambiguous({ reason: 'percent_encoding' })
+    if (byte < 0x20 || byte === 0x7f || byte === 0x23) throw ambiguous({ reason: 'encoded_character' })
     bytes[length++] = byte
     i += 2
   }
-  if (!isUtf8(bytes.subarray(0, length))) throw ambiguous('utf8')
+  if (!isUtf8(bytes.subarray(0, length))) throw ambiguous({ reason: 'utf8' })
 }
 
 function isDotSegment(text: string, from: number, to: number): boolean {
@@ -123,6 +123,6 @@ function countSlashes(text: string): number {
   return count
 }
 
-function ambiguous(reason: string): GatewayError {
-  return new GatewayError('ambiguous_path', 'the request target can be read in more than one way', { reason })
+function ambiguous(why: { readonly reason: string }): GatewayError {
+  return new GatewayError('ambiguous_path', 'the request target can be read in more than one way', why)
 }

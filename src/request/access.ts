@@ -58,10 +58,12 @@ function requireAssurance({ acr, maxAgeMs }: Demands, { record }: SignedIn, now:
   let challenge = 'Bearer error="insufficient_user_authentication"'
   if (acr.length > 0) challenge += `, acr_values=${quoted(acr.join(' '))}`
   if (maxAgeMs !== undefined) challenge += `, max_age=${quoted(String(Math.floor(maxAgeMs / 1000)))}`
-  throw new GatewayError('step_up_required', 'the route needs a stronger or more recent sign-in', {
-    reason: isStrong ? 'max_age' : 'acr',
-    headers: { 'www-authenticate': challenge },
-  })
+  const headers = { 'www-authenticate': challenge }
+  throw new GatewayError(
+    'step_up_required',
+    'the route needs a stronger or more recent sign-in',
+    isStrong ? { headers, reason: 'signed_in_too_long_ago' } : { headers, reason: 'acr_too_weak' },
+  )
 }
 
 function isScalar(value: unknown): value is string | number | boolean {

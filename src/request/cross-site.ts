@@ -36,7 +36,7 @@ export function refuseCrossSite(deps: GatewayConfig['csrf']): (request: CrossSit
     if (!needsHeader || isNavigation || headers['x-csrf'] === '1' || request.isOwnForm === true) return
     // EventSource and images cannot send a header; that they come from our own pages the browser vouches for.
     if (request.method === 'GET' && headers['sec-fetch-site'] === 'same-origin') return
-    throw refused('header_missing')
+    throw refused({ reason: 'header_missing' })
   }
 }
 
@@ -45,7 +45,7 @@ function checkSite(headers: IncomingHttpHeaders, allowed: ReadonlySet<string>): 
   const site = headers['sec-fetch-site']
   if (site === 'same-origin' || site === 'none') return
   if (site === 'same-site' && headers.origin !== undefined && allowed.has(headers.origin)) return
-  throw refused('sec_fetch_site')
+  throw refused({ reason: 'sec_fetch_site' })
 }
 
 /** Without Fetch Metadata: the first of Origin, Referer and X-CSRF that is there decides. */
@@ -54,17 +54,17 @@ function checkSource({ headers, origin, isOwnForm }: CrossSiteRequest, allowed: 
     if (headers.origin === origin.href || allowed.has(headers.origin)) return
     // Our pages send no referrer, so old browsers post their forms with Origin: null.
     if (headers.origin === 'null' && isOwnForm === true) return
-    throw refused('origin')
+    throw refused({ reason: 'origin' })
   }
   if (headers.referer !== undefined) {
     // With the slash: https://app.example.com.evil.test and https://app.example.com@evil.test are others.
     if (headers.referer.startsWith(`${origin.href}/`)) return
     for (const href of allowed) if (headers.referer.startsWith(`${href}/`)) return
-    throw refused('referer')
+    throw refused({ reason: 'referer' })
   }
-  if (headers['x-csrf'] !== '1') throw refused('no_proof')
+  if (headers['x-csrf'] !== '1') throw refused({ reason: 'no_proof' })
 }
 
-function refused(reason: string): GatewayError {
-  return new GatewayError('cross_site_refused', 'the request does not come from our own origin', { reason })
+function refused(why: { readonly reason: string }): GatewayError {
+  return new GatewayError('cross_site_refused', 'the request does not come from our own origin', why)
 }

@@ -18,15 +18,18 @@ export interface ForwardDeps {
   readonly pools: UpstreamPools
 }
 
-export interface ForwardRequest {
-  readonly req: IncomingMessage
-  readonly res: ServerResponse
-  readonly exchange: Exchange
-  readonly route: RouteRule
-  readonly signedIn: SignedIn | null
-  /** The fresh access token; attached only where the route asks for one. */
-  readonly accessToken: string | null
-}
+/**
+ * Passes one request on.
+ *
+ * @param signedIn with a token that is fresh, where the route attaches one
+ */
+export type Forward = (
+  req: IncomingMessage,
+  res: ServerResponse,
+  exchange: Exchange,
+  route: RouteRule,
+  signedIn: SignedIn | null,
+) => Promise<ForwardOutcome>
 
 /**
  * Creates the stage that passes a request to its route's upstream and the answer back, both streamed.
@@ -36,7 +39,7 @@ export interface ForwardRequest {
  *   only while nothing has been answered: `body_too_large`, `upstream_busy`, `upstream_unreachable`,
  *   `upstream_timeout`, `upstream_invalid_response`
  */
-export function createForward(deps: ForwardDeps): (request: ForwardRequest) => Promise<ForwardOutcome> {
+export function createForward(deps: ForwardDeps): Forward {
   const { config, pools } = deps
   const isOwnCookie = createOwnCookieTest(config.session.cookie)
   const cors = createCors(config.csrf.allowedOrigins)
@@ -55,7 +58,7 @@ export function createForward(deps: ForwardDeps): (request: ForwardRequest) => P
     }
   }
 
-  return function forward({ req, res, exchange, route, signedIn, accessToken }) {
+  return function forward(req, res, exchange, route, signedIn) {
     const rule = rules.get(route) ?? compileRoute(route)
     return new Promise((resolve, reject) => {
       if (res.destroyed || req.socket.destroyed) {
@@ -71,7 +74,7 @@ export function createForward(deps: ForwardDeps): (request: ForwardRequest) => P
         headers: req.headers,
         exchange,
         person: signedIn !== null && rule.namesPerson ? personOf(signedIn) : null,
-        bearer: route.token === 'access' ? accessToken : null,
+        bearer: route.token === 'access' ? (signedIn?.vault.access['']?.token ?? null) : null,
         contentLength: framing.kind === 'length' ? framing.length : null,
       })
       const corsHeaders = cors.answerHeaders(req.headers)
