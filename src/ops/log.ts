@@ -29,6 +29,11 @@ export function createLog(options: { readonly level: string; readonly destinatio
   }
 }
 
+/** Opens what lines are written to: at once, but nobody waits for the disk or the terminal. */
+export function openOutput(output: 'stdout' | { readonly file: string }): DestinationStream {
+  return pino.destination(output === 'stdout' ? { dest: 1, sync: false } : { dest: output.file, sync: false, mkdir: true })
+}
+
 /** Only fields of the list, their texts cleaned: what is not on it has no way into the log (LOG-03). */
 export function pickKnown(fields: LogFields): LogFields {
   const known: Record<string, unknown> = {}

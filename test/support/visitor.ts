@@ -1,4 +1,3 @@
-import type { RequestListener } from 'node:http'
 import request, { type Response } from 'supertest'
 import type { IdentityProvider, SignInOptions } from './identity-provider.ts'
 import type { CookieJar } from './idp-browser.ts'
@@ -37,19 +36,18 @@ export interface Visitor {
 const navigation = { 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document', 'sec-fetch-user': '?1', accept: 'text/html,*/*;q=0.8' }
 const script = { 'sec-fetch-mode': 'cors', 'sec-fetch-dest': 'empty', accept: '*/*' }
 
-export function createVisitor(app: RequestListener, origin: string): Visitor {
-  const jar = new Map<string, string>()
+/** @param jar the cookies of another visitor: the same browser, at another replica */
+export function createVisitor(gateway: { readonly port: number; readonly host: string }, jar = new Map<string, string>()): Visitor {
   const idpJar: CookieJar = new Map()
   const strict = new Set<string>()
   const setCookies: string[] = []
-  const { host } = new URL(origin)
 
   async function send(target: string, base: Readonly<Record<string, string>>, options: VisitOptions): Promise<Response> {
     const { method = 'GET', site = 'same-origin', body } = options
     const sent = [...jar].filter(([name]) => site !== 'cross-site' || !strict.has(name))
     const cookie = sent.length === 0 ? {} : { cookie: sent.map(([name, value]) => `${name}=${value}`).join('; ') }
-    const headers = { host, ...base, 'sec-fetch-site': site, ...cookie, ...options.headers }
-    const call = request(app)[method.toLowerCase() as 'get'](target).redirects(0)
+    const headers = { host: gateway.host, ...base, 'sec-fetch-site': site, ...cookie, ...options.headers }
+    const call = request(`http://127.0.0.1:${gateway.port}`)[method.toLowerCase() as 'get'](target).redirects(0)
     for (const [name, value] of Object.entries(headers)) if (value !== null) call.set(name, value)
     if (typeof body === 'string' && options.headers?.['content-type'] === undefined) call.type('form')
     const response = await (body === undefined ? call : call.send(body))

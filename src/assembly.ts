@@ -1,0 +1,99 @@
+import { createHmac, randomBytes } from 'node:crypto'
+import type { DestinationStream } from 'pino'
+import { createEndpoints, type Endpoints } from './auth/endpoints.ts'
+import type { GatewayConfig, ProviderConfig } from './config/config.ts'
+import { sessionCookieName } from './http/cookies.ts'
+import { createCors } from './http/cors.ts'
+import { createProvider } from './oidc/create-provider.ts'
+import { createAudit } from './ops/audit.ts'
+import type { LogFields } from './ops/fields.ts'
+import { createLog, type Log, openOutput } from './ops/log.ts'
+import { createForward } from './request/forward.ts'
+import { createRefuse } from './request/refuse.ts'
+import { createStages, type Stages } from './request/stages.ts'
+import { createUpstreamPools } from './request/upstream-pools.ts'
+import { createAttempts } from './session/attempts.ts'
+import { createCookieReader } from './session/cookie.ts'
+import type { Random } from './session/credential.ts'
+import { createFamilies } from './session/families.ts'
+import { createSealing } from './session/sealing.ts'
+import { openStore } from './store/open-store.ts'
+import type { Store } from './store/store.ts'
+import { createFreshToken } from './tokens/fresh-token.ts'
+import { createRenew } from './tokens/renew.ts'
+
+/** What may be given in place of the gateway's own; all of it has a sensible default. */
+export interface GatewayDeps {
+  /** The engine; by default the one that `session.store` names. Whoever gives one closes it. */
+  readonly store?: Store
+  /** Epoch milliseconds. */
+  readonly now?: () => number
+  readonly random?: Random
+  /** Where log lines go; by default stdout. */
+  readonly logTo?: DestinationStream
+  /** Where audit lines go; by default what `audit.output` says. */
+  readonly auditTo?: DestinationStream
+}
+
+/** The long-lived parts of a gateway, made once from its configuration. */
+export interface Assembly {
+  readonly stages: Stages
+  readonly endpoints: Endpoints
+  readonly store: Store
+  readonly log: Log
+  close(): Promise<void>
+}
+
+/** Builds the parts. Opens connections in the background and waits for nothing: the gateway starts without Redis or IdP. */
+export function assemble(config: GatewayConfig, deps: GatewayDeps): Assembly {
+  const { now = Date.now, random = randomBytes } = deps
+  const log = createLog({ level: config.log.level, destination: deps.logTo ?? openOutput('stdout'), now })
+  const auditLog = createLog({ level: 'info', destination: deps.auditTo ?? openOutput(config.audit.output), now })
+  const audit = createAudit(auditLog, config.audit.subject === 'hmac' ? subjectKey(config) : null)
+
+  const store =
+    deps.store ?? openStore(config.session.store, { now, onEvent: (event, detail) => log.write('warn', `store_${event}`, detail) })
+  const sealing = createSealing(config.session.sealingKeys)
+  const families = createFamilies({ store, sealing, settings: config.session, now, audit })
+  const attempts = createAttempts({ store, sealing, now, random })
+
+  const keepClaims = claimsInUse(config)
+  const providers = new Map(
+    config.identityProviders.map(one => [one.id, createProvider({ config: one, now, keepClaims, log: tellOf(log, one) })]),
+  )
+  const freshToken = createFreshToken({ now, renew: createRenew({ families, providers, audit, now }) })
+
+  const cookie = { name: sessionCookieName(config.session.cookie), isSecure: !config.session.cookie.insecure }
+  const readCookie = createCookieReader({ keys: config.session.cookieKeys, now })
+
+  const cors = createCors(config.csrf.allowedOrigins)
+  const pools = createUpstreamPools()
+  const forward = createForward({ config, pools })
+  const refuse = createRefuse({ config, cors, audit, log })
+  const stages = createStages({ config, now, log, cors, cookie, readCookie, families, freshToken, forward, refuse })
+  const endpoints = createEndpoints(config, { providers, attempts, families, cookie, audit, now, random }, stages)
+  return {
+    stages,
+    endpoints,
+    store,
+    log,
+    async close() {
+      await pools.close()
+      if (deps.store === undefined) await store.close()
+    },
+  }
+}
+
+function tellOf(log: Log, provider: ProviderConfig) {
+  return (event: string, fields: LogFields) => log.write('warn', event, { provider: provider.id, ...fields })
+}
+
+/** The claims that somebody asks for: the rest is not kept (NIST SP 800-63C-4 §3.10.1). */
+function claimsInUse(config: GatewayConfig): readonly string[] {
+  const names = config.routes.flatMap(route => [...Object.keys(route.require.claims), ...Object.values(route.identityHeaders)])
+  return [...new Set([...config.session.claims, ...names])]
+}
+
+function subjectKey(config: GatewayConfig): Buffer {
+  return createHmac('sha256', config.session.sealingKeys[0].key).update('sallyport audit subject').digest()
+}

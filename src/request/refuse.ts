@@ -1,0 +1,108 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { GatewayConfig, RouteRule } from '../config/config.ts'
+import { describeError, GatewayError } from '../errors.ts'
+import type { Cors } from '../http/cors.ts'
+import type { Exchange } from '../http/exchange.ts'
+import { problemHeaders, sendProblem } from '../http/problem.ts'
+import { createPageHeaders } from '../http/security-headers.ts'
+import type { Audit } from '../ops/audit.ts'
+import { describeFailure, type Log } from '../ops/log.ts'
+import { type Trail, trailFields } from '../ops/trail.ts'
+import { errorPage } from '../pages/error-page.ts'
+import { styles } from '../pages/styles.ts'
+
+export interface RefuseDeps {
+  readonly config: GatewayConfig
+  readonly cors: Cors
+  readonly audit: Audit
+  readonly log: Log
+}
+
+/** What is known of a refused request; a target that could not be read leaves the exchange out. */
+export interface Refused {
+  readonly trail: Trail
+  readonly exchange: Exchange | undefined
+  readonly route: RouteRule | undefined
+}
+
+export type Refuse = (req: IncomingMessage, res: ServerResponse, refused: Refused, error: unknown) => void
+
+/**
+ * Creates the one place that answers with errors: a person gets a page or is sent to sign in, a program a
+ * problem document; the audit gets the one line.
+ */
+export function createRefuse(deps: RefuseDeps): Refuse {
+  const { config, audit, log, cors } = deps
+  const loginPath = `${config.paths.base}/login`
+  const pageHeaders = new Map(
+    config.origins.map(({ href, isSecure }) => [href, createPageHeaders({ stylesheet: styles, isSecure, ...logoOf(config) })]),
+  )
+
+  return function refuse(req, res, refused, error) {
+    const { trail, exchange, route } = refused
+    report(trail, error)
+    const origin = exchange?.target.origin ?? config.origins[0]
+    if (exchange === undefined || !exchange.isNavigation || res.headersSent || res.destroyed) {
+      const info = { requestId: trail.requestId, isSecure: origin.isSecure, loginUrl: loginPath, cors: cors.answerHeaders(req.headers) }
+      return sendProblem(res, error, info)
+    }
+    if (route?.kind === 'page' && isSignedOut(error)) return sendToLogin(res, exchange, error)
+    sendErrorPage(res, exchange, error)
+  }
+
+  /** One line in the audit for what somebody did, one in the log for what went wrong here. */
+  function report(trail: Trail, error: unknown): void {
+    if (!(error instanceof GatewayError)) {
+      log.write('error', 'unexpected_error', { ...trailFields(trail), ...describeFailure(error) })
+      return
+    }
+    const { code, reason } = error
+    const entry = describeError(code)
+    const fields = { ...trailFields(trail), code, status: entry.status, ...(reason === undefined ? {} : { reason }) }
+    if (entry.status >= 500) log.write(entry.log, 'request_failed', { ...fields, ...describeFailure(error) })
+    else if (entry.log !== 'debug') audit(code === 'attempt_replayed' ? 'replay' : 'refusal', { ...fields, outcome: 'refused' })
+  }
+
+  /** So that a link in an e-mail works; what was asked for is kept. */
+  function sendToLogin(res: ServerResponse, { target, requestId }: Exchange, error: GatewayError): void {
+    const returnTo = encodeURIComponent(target.path + target.query)
+    const cookies = error.headers['set-cookie'] === undefined ? [] : ['set-cookie', error.headers['set-cookie']]
+    res.writeHead(302, [
+      'location',
+      `${loginPath}?return_to=${returnTo}`,
+      'cache-control',
+      'no-store',
+      'x-request-id',
+      requestId,
+      ...cookies,
+    ])
+    res.end()
+  }
+
+  function sendErrorPage(res: ServerResponse, { target, requestId }: Exchange, error: unknown): void {
+    const known = error instanceof GatewayError ? error : null
+    const { status, title } = known === null ? { status: 500, title: 'Something went wrong' } : describeError(known.code)
+    const page = errorPage({
+      brand: config.pages,
+      code: known?.code ?? null,
+      title,
+      requestId,
+      loginPath,
+      retryPath: target.path + target.query,
+    })
+    const info = { requestId, isSecure: target.origin.isSecure }
+    const headers = known === null ? ['cache-control', 'no-store', 'x-request-id', requestId] : problemHeaders(known, info)
+    headers.push(...(pageHeaders.get(target.origin.href) ?? []), 'content-type', 'text/html; charset=utf-8')
+    headers.push('content-length', String(Buffer.byteLength(page)))
+    res.writeHead(status, headers)
+    res.end(page)
+  }
+}
+
+function isSignedOut(error: unknown): error is GatewayError {
+  return error instanceof GatewayError && describeError(error.code).status === 401 && error.code !== 'step_up_required'
+}
+
+function logoOf(config: GatewayConfig): { readonly logo?: string } {
+  return config.pages.logo === undefined ? {} : { logo: config.pages.logo }
+}

@@ -1,0 +1,152 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { GatewayConfig, RouteRule } from '../config/config.ts'
+import { clientAddress, createTrustedProxies } from '../http/client-address.ts'
+import { type Cors, isPreflight } from '../http/cors.ts'
+import type { Exchange, Target } from '../http/exchange.ts'
+import { isNavigation } from '../http/fetch-metadata.ts'
+import { refuseRepeatedHeaders } from '../http/repeated-headers.ts'
+import { requestId } from '../http/request-id.ts'
+import { readTarget } from '../http/target.ts'
+import { describeFailure, type Log } from '../ops/log.ts'
+import { type Trail, writeRequest } from '../ops/trail.ts'
+import type { Families } from '../session/families.ts'
+import type { Credential, SignedIn } from '../session/session.ts'
+import { decideAccess } from './access.ts'
+import { refuseCrossSite } from './cross-site.ts'
+import type { Forward } from './forward.ts'
+import type { Refuse } from './refuse.ts'
+import { admitMethod, matchRoute } from './route.ts'
+import { createSessionStage, type PresentedSession } from './session.ts'
+
+export interface StageDeps {
+  readonly config: GatewayConfig
+  readonly now: () => number
+  readonly log: Log
+  readonly cors: Cors
+  readonly cookie: { readonly name: string; readonly isSecure: boolean }
+  readonly readCookie: (raw: string) => Credential | null
+  readonly families: Families
+  readonly freshToken: (signedIn: SignedIn) => SignedIn | Promise<SignedIn>
+  readonly forward: Forward
+  readonly refuse: Refuse
+}
+
+export type Stages = ReturnType<typeof createStages>
+
+/** Binds the stages of a request to one configuration. Each is a plain function; gateway.ts has their order. */
+export function createStages(deps: StageDeps) {
+  const { config, cors, now } = deps
+  const proxies = createTrustedProxies(config.listen.trustedProxies)
+  const checkCrossSite = refuseCrossSite(config.csrf)
+  const { readPresented, readSession } = createSessionStage(deps)
+  const ownPrefix = `${config.paths.base}/`
+
+  function admit(target: Target, method: string): RouteRule {
+    const route = matchRoute(config.routes, target)
+    admitMethod(route, method)
+    return route
+  }
+
+  return {
+    openTrail(req: IncomingMessage): Trail {
+      return {
+        requestId: requestId(req),
+        method: req.method ?? '',
+        clientAddress: clientAddress(req, proxies),
+        userAgent: req.headers['user-agent'],
+        startedAt: now(),
+        route: undefined,
+        subject: undefined,
+      }
+    },
+
+    readExchange(req: IncomingMessage, trail: Trail): Exchange {
+      refuseRepeatedHeaders(req)
+      const target = readTarget(req, { origins: config.origins, proxies })
+      const { requestId, method, clientAddress } = trail
+      return { requestId, method, clientAddress, target, isNavigation: isNavigation(req) }
+    },
+
+    isOurs: ({ target }: Exchange) => target.path.startsWith(ownPrefix) || target.path === config.paths.base,
+
+    findRoute({ target, method }: Exchange, trail: Trail): RouteRule {
+      const route = matchRoute(config.routes, target)
+      trail.route = route.path
+      admitMethod(route, method)
+      return route
+    },
+
+    isPreflight,
+
+    /** Here, without a session and without the upstream (CSRF-06). */
+    answerPreflight(req: IncomingMessage, res: ServerResponse, route: RouteRule, trail: Trail): void {
+      res.writeHead(204, [...cors.preflightHeaders(req.headers, route.methods?.join(', ') ?? '*'), 'x-request-id', trail.requestId])
+      res.end()
+      writeRequest(deps.log, trail, res.statusCode, now())
+    },
+
+    /** On a route that takes anyone nobody looks at the cookie: it outlives an outage of the store. */
+    readPresented: (req: IncomingMessage, route: RouteRule) => readPresented(route.access === 'anyone' ? undefined : req.headers.cookie),
+
+    /** Only what a cookie authenticates can be forged by another site. */
+    refuseCrossSite(req: IncomingMessage, exchange: Exchange, route: RouteRule, presented: PresentedSession): void {
+      if (!presented.isPresent) return
+      const { method, isNavigation, target } = exchange
+      checkCrossSite({ headers: req.headers, method, origin: target.origin, kind: route.kind, isNavigation })
+    },
+
+    async readSession({ target }: Exchange, route: RouteRule, presented: PresentedSession, trail: Trail): Promise<SignedIn | null> {
+      if (route.access === 'anyone') return null
+      const signedIn = await readSession(route, presented, target.origin.href)
+      if (signedIn !== null) trail.subject = subjectOf(signedIn)
+      return signedIn
+    },
+
+    decideAccess(req: IncomingMessage, route: RouteRule, signedIn: SignedIn | null): void {
+      decideAccess(route, signedIn, now())
+      // Polling is not activity (contract.md section 9).
+      if (signedIn !== null && req.headers['sallyport-background'] !== '1') deps.families.touch(signedIn)
+    },
+
+    freshToken(route: RouteRule, signedIn: SignedIn | null): SignedIn | null | Promise<SignedIn> {
+      return signedIn === null || route.token === 'none' ? signedIn : deps.freshToken(signedIn)
+    },
+
+    async forward(
+      req: IncomingMessage,
+      res: ServerResponse,
+      exchange: Exchange,
+      route: RouteRule,
+      signedIn: SignedIn | null,
+    ): Promise<void> {
+      const outcome = await deps.forward(req, res, exchange, route, signedIn)
+      if (outcome.result !== 'cut') return
+      const failure = describeFailure(outcome.error)
+      deps.log.write('warn', 'answer_cut', { request_id: exchange.requestId, route: route.path, upstream: route.upstream, ...failure })
+    },
+
+    refuse: deps.refuse,
+
+    closeTrail: (trail: Trail, res: ServerResponse) => writeRequest(deps.log, trail, res.statusCode, now()),
+
+    /** For our own endpoints: whether a GET for this target reaches a page. */
+    isPage(target: Target): boolean {
+      try {
+        return admit(target, 'GET').kind === 'page'
+      } catch {
+        return false
+      }
+    },
+
+    /** For our own endpoints, where even a navigation has to come from here. */
+    refuseForeign(req: IncomingMessage, exchange: Exchange, isOwnForm = false): void {
+      const { method, isNavigation, target } = exchange
+      checkCrossSite({ headers: req.headers, method, origin: target.origin, kind: 'api', isNavigation, isOwnForm })
+    },
+  }
+}
+
+/** Who a session acts for, as the audit names it. */
+function subjectOf({ record, sessionId }: SignedIn): NonNullable<Trail['subject']> {
+  return { provider: record.provider, sub: record.sub, session_id: sessionId }
+}

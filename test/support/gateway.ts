@@ -1,0 +1,144 @@
+import { randomBytes } from 'node:crypto'
+import type { AddressInfo } from 'node:net'
+import { Writable } from 'node:stream'
+import type { Express } from 'express'
+import type { GatewayDeps } from '../../src/assembly.ts'
+import { compileConfig } from '../../src/config/compile.ts'
+import type { GatewayConfig } from '../../src/config/config.ts'
+import { createGateway, type Gateway } from '../../src/gateway.ts'
+import { closeServer, createPublicServer } from '../../src/listeners.ts'
+import type { IdentityProvider } from './identity-provider.ts'
+
+/** One line of log or audit, parsed. */
+export type Line = Readonly<Record<string, unknown>> & { readonly event: string }
+
+export interface TestGateway extends Gateway {
+  readonly app: Express
+  readonly config: GatewayConfig
+  /** The origin that browsers see; requests carry its authority as Host. */
+  readonly origin: string
+  readonly host: string
+  /** A port on loopback, for raw sockets. */
+  readonly port: number
+  readonly clock: { now(): number; advance(ms: number): void }
+  readonly log: Gateway['log']
+  readonly lines: readonly Line[]
+  readonly audit: readonly Line[]
+  /** The audit's events, one word each. */
+  events(): readonly string[]
+}
+
+export interface TestGatewayOptions {
+  readonly idp?: IdentityProvider
+  /** Origin of the upstream of the default routes. */
+  readonly upstream?: string
+  /** Sections that replace the defaults below. */
+  readonly config?: Readonly<Record<string, unknown>>
+  readonly store?: GatewayDeps['store']
+  /** Two gateways of one deployment share them. */
+  readonly secrets?: Readonly<Record<string, string>>
+  readonly clock?: TestGateway['clock']
+  readonly host?: string
+}
+
+/** Fresh keys, as operators would make them. */
+export function makeSecrets(): Record<string, string> {
+  return { COOKIE_KEY: randomBytes(32).toString('base64url'), SEALING_KEY: randomBytes(32).toString('base64url') }
+}
+
+/** The real clock, which a test can push forward. */
+export function makeClock(): TestGateway['clock'] {
+  let offsetMs = 0
+  return {
+    now: () => Date.now() + offsetMs,
+    advance: ms => {
+      offsetMs += ms
+    },
+  }
+}
+
+/**
+ * Starts the whole gateway on a loopback port. Browsers see https, as behind a reverse proxy; the memory
+ * store and an unreachable provider unless the options say otherwise.
+ */
+export async function startGateway(options: TestGatewayOptions = {}): Promise<TestGateway> {
+  const host = options.host ?? 'app.example.test'
+  const origin = `https://${host}`
+  const upstream = options.upstream ?? 'http://127.0.0.1:9'
+  const config = compileConfig(
+    {
+      origins: [origin],
+      listen: { host: '127.0.0.1', port: 0 },
+      identityProviders: { main: providerConfig(options.idp) },
+      session: sessionConfig(),
+      routes: [
+        { path: '/api/orders', upstream, access: 'signed-in', token: 'access' },
+        { path: '/reports', upstream, access: 'signed-in' },
+        { path: '/', upstream, access: 'anyone' },
+      ],
+      log: { level: 'debug' },
+      ...options.config,
+    },
+    { env: { CLIENT_SECRET: options.idp?.clientSecret ?? 'unused', ...(options.secrets ?? makeSecrets()) } },
+  )
+  options.idp?.register({ redirectUris: [`${origin}/auth/callback/main`], postLogoutRedirectUris: [`${origin}/auth/logged-out`] })
+
+  const clock = options.clock ?? makeClock()
+  const [lines, audit]: [Line[], Line[]] = [[], []]
+  const gateway = createGateway(config, {
+    now: clock.now,
+    logTo: collect(lines),
+    auditTo: collect(audit),
+    ...(options.store === undefined ? {} : { store: options.store }),
+  })
+  const server = createPublicServer(config.listen, gateway.handler)
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  return {
+    ...gateway,
+    config,
+    origin,
+    host,
+    port: (server.address() as AddressInfo).port,
+    clock,
+    lines,
+    audit,
+    events: () => audit.map(line => line.event),
+    async close() {
+      server.closeAllConnections()
+      await closeServer(server, 0)
+      await gateway.close()
+    },
+  }
+}
+
+/** The provider section for a provider of test/support. */
+export function providerConfig(idp: IdentityProvider | undefined): Record<string, unknown> {
+  return {
+    issuer: idp?.issuer ?? 'http://127.0.0.1:9',
+    clientId: idp?.clientId ?? 'sallyport',
+    clientAuth: { method: 'client_secret_basic', secret: { env: 'CLIENT_SECRET' } },
+    scopes: ['openid', 'profile', 'email', 'offline_access'],
+    allow: 'everyone',
+    timeout: '2s',
+  }
+}
+
+/** The session section, over memory. */
+export function sessionConfig(changes: Record<string, unknown> = {}): Record<string, unknown> {
+  return {
+    store: { kind: 'memory' },
+    cookieKeys: [{ env: 'COOKIE_KEY' }],
+    sealingKeys: [{ id: 'k1', env: 'SEALING_KEY' }],
+    claims: ['name', 'email', 'groups'],
+    ...changes,
+  }
+}
+
+function collect(lines: Line[]): Writable {
+  return new Writable({
+    write(chunk, _encoding, done) {
+      for (const text of String(chunk).split('\n')) if (text !== '') lines.push(JSON.parse(text) as Line)
+      done()
+    },
+  })
+}
