@@ -34,7 +34,9 @@ export function createJsonSchema(): JsonSchema {
 
 /** Says the default in words too, and lets every single value also come from outside; a secret only so. */
 function describe(node: JsonSchema): JsonSchema {
-  const { description, default: byDefault, anyOf, ...rest } = node
+  const { description, default: given, anyOf, ...rest } = node
+  // That a whole section may be left out is seen from its members.
+  const byDefault = rest.properties === undefined ? given : undefined
   const shown = {
     ...(description !== undefined && {
       description: byDefault === undefined ? description : `${description} Default: ${inWords(byDefault)}.`,

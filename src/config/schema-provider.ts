@@ -52,7 +52,8 @@ const emailDomain = () =>
       ? null
       : 'must be a domain such as example.com, without @, * or a dot in front, non-ASCII names in their xn-- form',
   )
-const email = () => judgedText(value => (/^[^\s@,<>"]+@[^\s@,<>"]+\.[^\s@,<>".]+$/.test(value) ? null : 'must be one e-mail address'))
+const email = () =>
+  judgedText(value => (/^[\x21-\x3f\x41-\x7e]+@[a-z0-9-]+(\.[a-z0-9-]+)*$/i.test(value) ? null : 'must be one e-mail address in ASCII'))
 
 const allow = z.union(
   [
@@ -62,7 +63,7 @@ const allow = z.union(
         emailDomains: distinct(emailDomain())
           .min(1)
           .optional()
-          .describe('Domains of verified e-mail addresses, their subdomains included; any of them is enough.'),
+          .describe('Domains of verified e-mail addresses, without their subdomains; any of them is enough.'),
         emails: distinct(email()).min(1).optional().describe('Verified e-mail addresses; any of them is enough.'),
         claims: claimDemands().optional().describe('Claim name to the values of which one is enough; every claim named must fit.'),
       })

@@ -1,0 +1,98 @@
+import { parseArgs } from 'node:util'
+import type { Origin, RouteRule } from '../config/config.ts'
+import { loadConfig } from '../config/load.ts'
+import { configFiles, configOption } from './config-files.ts'
+import { type Explanation, explain, type Forwarding } from './explanation.ts'
+import { print, printJson, strong, UsageError } from './terminal.ts'
+
+/** `sallyport config explain METHOD PATH`: 0 also for a request that would be refused, which is what was asked. */
+export function explainRequest(args: readonly string[]): number {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    options: { ...configOption, origin: { type: 'string' }, json: { type: 'boolean', default: false } },
+    allowPositionals: true,
+  })
+  const [method, target, ...more] = positionals
+  if (method === undefined || target === undefined || more.length > 0) {
+    throw new UsageError('which request? sallyport config explain METHOD PATH, such as GET /api/orders')
+  }
+  const config = loadConfig(configFiles(values.config))
+  const request = { method: method.toUpperCase(), target, origin: findOrigin(config.origins, values.origin) }
+
+  const explanation = explain(config, request)
+  if (values.json) printJson({ method: request.method, target, origin: request.origin.href, ...withoutValues(explanation) })
+  else print([strong(`${request.method} ${target} on ${request.origin.href}`), ...describe(explanation)].join('\n'))
+  return 0
+}
+
+function findOrigin(origins: readonly [Origin, ...Origin[]], wanted: string | undefined): Origin {
+  const found = wanted === undefined ? origins[0] : origins.find(origin => origin.href === wanted)
+  if (found === undefined) throw new UsageError(`--origin is one of ${origins.map(origin => origin.href).join(', ')}`)
+  return found
+}
+
+/** A fixed header may hold a secret, so what stands there is not shown. */
+function withoutValues(explanation: Explanation) {
+  if (explanation.outcome !== 'forwarded') return explanation
+  const { setHeaders, origins, ...route } = explanation.route
+  return { ...explanation, route: { ...route, origins: origins.map(origin => origin.href), setHeaders: Object.keys(setHeaders) } }
+}
+
+function describe(explanation: Explanation): string[] {
+  if (explanation.outcome === 'refused') {
+    const { status, code, reason, title } = explanation
+    return row('refused', [`${status} ${code}${reason === null ? '' : ` (${reason})`}: ${title}`])
+  }
+  if (explanation.outcome === 'own_endpoint') return row('answered by', [`the gateway's own endpoints under ${explanation.base}`])
+  const { route } = explanation
+  return [
+    ...row('route', [`routes[${explanation.position}] ${route.path} (${route.kind})`]),
+    ...row('access', [`${route.access}: ${describeAccess(explanation)}`]),
+    ...row('needs', describeDemands(route.require)),
+    ...row('cross-site', explanation.crossSite),
+    ...row('token', [route.token === 'access' ? 'the access token, renewed before it runs out' : 'none']),
+    ...row('sets', explanation.headersSet),
+    ...row('drops', explanation.headersDropped),
+    ...row('waits', [
+      `connect ${duration(route.timeouts.connectMs)}, headers ${duration(route.timeouts.headersMs)}, idle ${duration(route.timeouts.idleMs)}`,
+    ]),
+    ...row('limits', [`body ${route.limits.bodyBytes} bytes; an encoded slash ${route.encodedSlash === 'pass' ? 'passes' : 'is refused'}`]),
+    ...row('upstream', [explanation.url]),
+  ]
+}
+
+/** One label, its lines beside it. */
+function row(label: string, lines: readonly string[]): string[] {
+  return lines.map((line, i) => `  ${(i === 0 ? label : '').padEnd(12)}${line}`)
+}
+
+function describeAccess({ route, withoutSession }: Forwarding): string {
+  if (route.access === 'anyone') return 'the session is never read'
+  if (withoutSession === 'forwarded') return 'a session is used where there is one'
+  return withoutSession === 'sign_in'
+    ? 'without a session, navigations are sent to sign in, all else is answered 401'
+    : 'without a session 401 not_signed_in'
+}
+
+function describeDemands(require: RouteRule['require']): string[] {
+  const demands = [
+    ...(require.scopes.length > 0 ? [`scopes ${require.scopes.join(' and ')}, else 403 insufficient_scope`] : []),
+    ...Object.entries(require.claims).map(([name, values]) => `claim ${name}: ${values.join(' or ')}, else 403 claim_missing`),
+    ...(require.acr.length > 0 ? [`acr ${require.acr.join(' or ')}, else 401 step_up_required`] : []),
+    ...(require.maxAgeMs === undefined ? [] : [`a sign-in at most ${duration(require.maxAgeMs)} ago, else 401 step_up_required`]),
+  ]
+  return demands.length > 0 ? demands : ['nothing more']
+}
+
+/** As the configuration would write it. */
+function duration(ms: number): string {
+  for (const [unit, length] of [
+    ['d', 86_400_000],
+    ['h', 3_600_000],
+    ['m', 60_000],
+    ['s', 1000],
+  ] as const) {
+    if (ms >= length && ms % length === 0) return `${ms / length}${unit}`
+  }
+  return `${ms}ms`
+}

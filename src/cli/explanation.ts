@@ -1,0 +1,104 @@
+import type { GatewayConfig, Origin, RouteRule } from '../config/config.ts'
+import { describeError, GatewayError } from '../errors.ts'
+import { canonicalPath } from '../http/canonical-path.ts'
+import { admitMethod, matchRoute } from '../request/route.ts'
+
+/** What the gateway would do with a request, found by its own stages and without sending anything. */
+export type Explanation = Refusal | OwnEndpoint | Forwarding
+
+export interface Refusal {
+  readonly outcome: 'refused'
+  readonly status: number
+  readonly code: string
+  readonly reason: string | null
+  readonly title: string
+}
+
+export interface OwnEndpoint {
+  readonly outcome: 'own_endpoint'
+  readonly base: string
+}
+
+export interface Forwarding {
+  readonly outcome: 'forwarded'
+  /** Its place in the list of the configuration, from 0. */
+  readonly position: number
+  readonly route: RouteRule
+  /** What is asked of the upstream. */
+  readonly url: string
+  /** What a request without a session gets. */
+  readonly withoutSession: 'forwarded' | 'sign_in' | 'not_signed_in'
+  readonly crossSite: readonly string[]
+  readonly headersSet: readonly string[]
+  readonly headersDropped: readonly string[]
+}
+
+export interface ExplainedRequest {
+  readonly method: string
+  /** Path and query, as in a request line. */
+  readonly target: string
+  readonly origin: Origin
+}
+
+/** Runs a request through those stages that need nobody's session. */
+export function explain(config: GatewayConfig, request: ExplainedRequest): Explanation {
+  try {
+    const target = { ...canonicalPath(request.target), origin: request.origin }
+    const { base } = config.paths
+    if (target.path === base || target.path.startsWith(`${base}/`)) return { outcome: 'own_endpoint', base }
+
+    const route = matchRoute(config.routes, target)
+    admitMethod(route, request.method)
+    return {
+      outcome: 'forwarded',
+      position: config.routes.indexOf(route),
+      route,
+      url: `${route.upstream}${target.path}${target.query}`,
+      withoutSession: withoutSession(route, request.method),
+      crossSite: crossSiteRules(config.csrf, route),
+      headersSet: headersSet(route),
+      headersDropped: headersDropped(config),
+    }
+  } catch (error) {
+    if (!(error instanceof GatewayError)) throw error
+    const { status, title } = describeError(error.code)
+    return { outcome: 'refused', status, code: error.code, reason: error.reason ?? null, title }
+  }
+}
+
+function withoutSession(route: RouteRule, method: string): Forwarding['withoutSession'] {
+  if (route.access !== 'signed-in') return 'forwarded'
+  return route.kind === 'page' && method === 'GET' ? 'sign_in' : 'not_signed_in'
+}
+
+/** Contract.md section 8a, as it applies to this route. */
+function crossSiteRules({ mode, allowedOrigins }: GatewayConfig['csrf'], route: RouteRule): string[] {
+  if (route.access === 'anyone') return ['not checked: the session is never read']
+  const sameSite = allowedOrigins.length === 0 ? '' : `, or same-site from ${allowedOrigins.join(' ')}`
+  return [
+    ...(route.kind === 'page' ? ['top-level GET navigations pass'] : []),
+    `with our session cookie, Sec-Fetch-Site must be same-origin or none${sameSite}`,
+    'without Sec-Fetch headers: our Origin, else Referer, else X-CSRF: 1',
+    ...(mode === 'header' ? ['and X-CSRF: 1 with everything but navigations and same-origin GETs'] : []),
+  ]
+}
+
+/** Names alone: a fixed value may be a secret. */
+function headersSet(route: RouteRule): string[] {
+  return [
+    ...(route.token === 'access' ? ['Authorization: Bearer, with the access token'] : []),
+    ...Object.entries(route.identityHeaders).map(([name, claim]) => `${name}, from the claim ${claim}`),
+    ...Object.keys(route.setHeaders).map(name => `${name}, fixed`),
+    `Host, ${route.preserveHost ? 'as browsers see it' : "the upstream's"}`,
+    'Forwarded, X-Forwarded-For, X-Forwarded-Host, X-Forwarded-Proto, Via, X-Request-Id',
+  ]
+}
+
+function headersDropped(config: GatewayConfig): string[] {
+  const identity = new Set(config.routes.flatMap(route => Object.keys(route.identityHeaders)))
+  return [
+    'Authorization, our cookies, hop-by-hop headers and what Connection names, names with _',
+    'Forwarded, X-Forwarded-*, and what else only a proxy may say',
+    ...(identity.size === 0 ? [] : [`every spelling of ${[...identity].join(', ')}`]),
+  ]
+}

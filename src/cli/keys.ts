@@ -1,0 +1,26 @@
+import { randomBytes } from 'node:crypto'
+import { parseArgs } from 'node:util'
+import { print, printJson, remark, UsageError } from './terminal.ts'
+
+const advice = {
+  cookie:
+    'Keep it in a file that only the gateway can read, and name it: session.cookieKeys: [{ file: … }]. The first key signs, all verify.',
+  sealing:
+    'Keep it in a file that only the gateway can read, and name it: session.sealingKeys: [{ id: k1, file: … }]. The first key seals, all open.',
+}
+
+/** `sallyport keys generate`: a new key on stdout, where it goes on stderr. */
+export function generateKey(args: readonly string[]): number {
+  const { values } = parseArgs({
+    args: [...args],
+    options: { kind: { type: 'string', default: 'cookie' }, json: { type: 'boolean', default: false } },
+  })
+  const { kind, json } = values
+  if (kind !== 'cookie' && kind !== 'sealing') throw new UsageError('--kind is cookie or sealing')
+
+  const key = randomBytes(32).toString('base64url')
+  if (json) printJson({ kind, key })
+  else print(key)
+  remark(advice[kind])
+  return 0
+}

@@ -1,0 +1,64 @@
+const configOption = `  --config FILE   a configuration file; may be given several times: maps merge, lists replace.
+                  Without it, the files named in SALLYPORT_CONFIG`
+
+const usages: Readonly<Record<string, string>> = {
+  serve: `Usage: sallyport serve [--config FILE]...
+
+Runs the gateway until SIGTERM or Ctrl-C.
+
+${configOption}`,
+
+  demo: `Usage: sallyport demo [--without-gateway]
+
+Runs a gateway, an OpenID provider, an API and a page on this machine, with nothing to install.
+
+  --without-gateway   all but the gateway, for config/gateway.dev.yaml`,
+
+  'config check': `Usage: sallyport config check [--config FILE]... [--json]
+
+Says everything that is wrong with a configuration, as a start would.
+
+${configOption}
+  --json          the answer as JSON, mistakes included`,
+
+  'config schema': `Usage: sallyport config schema
+
+Prints the JSON Schema of the configuration, for editors.`,
+
+  'config explain': `Usage: sallyport config explain METHOD PATH [--origin ORIGIN] [--config FILE]... [--json]
+
+Says which route a request matches and what will happen to it.
+
+  --origin ORIGIN the origin that it comes to; the first of the configuration when not given
+${configOption}
+  --json          the answer as JSON`,
+
+  'keys generate': `Usage: sallyport keys generate [--kind cookie|sealing] [--json]
+
+Prints a new key: 32 random bytes, base64url.
+
+  --kind KIND     what it is for: cookie (default) or sealing
+  --json          the answer as JSON`,
+}
+
+const overview = `Usage: sallyport <command> [options]
+
+  serve             run the gateway
+  demo              try it: gateway, provider, API and page on this machine
+  config check      say everything that is wrong with a configuration
+  config schema     print its JSON Schema
+  config explain    say what will happen to a request
+  keys generate     print a new key for cookies or for sealing
+
+  --help            after a command: its options
+  --version         the version
+
+Exit codes: 0 ok, 1 other, 2 usage or configuration.`
+
+/** How to call a command; the overview for any other name, or those commands that begin with it. */
+export function usageOf(name: string): string {
+  const usage = usages[name]
+  if (usage !== undefined) return usage
+  const group = Object.entries(usages).filter(([command]) => name !== '' && command.startsWith(`${name} `))
+  return group.length === 0 ? overview : group.map(([, text]) => text).join('\n\n')
+}
