@@ -1,10 +1,13 @@
-import type { IncomingMessage } from 'node:http'
-import express, { type ErrorRequestHandler, type Express, type Request, type RequestHandler, type Response } from 'express'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import express, { type ErrorRequestHandler, type RequestHandler } from 'express'
 import type { GatewayConfig } from '../config/config.ts'
 import { GatewayError } from '../errors.ts'
 import type { Exchange, Target } from '../http/exchange.ts'
+import { createPageHeaders } from '../http/security-headers.ts'
 import type { Provider } from '../oidc/provider.ts'
 import type { Audit } from '../ops/audit.ts'
+import type { Trail } from '../ops/trail.ts'
+import { styles } from '../pages/styles.ts'
 import type { Attempts } from '../session/attempts.ts'
 import type { Random } from '../session/credential.ts'
 import { createExpressSession } from '../session/express-session.ts'
@@ -18,7 +21,7 @@ import { createLogin } from './login.ts'
 import { createConfirmLogout, createLoggedOut, createLogout } from './logout.ts'
 import { readLogoutForm } from './logout-form.ts'
 import { createProofs } from './proofs.ts'
-import { exchangeOf } from './respond.ts'
+import { exchangeOf, type Visit, visitOf } from './respond.ts'
 import { createReturnTo } from './return-to.ts'
 import { createSession } from './session.ts'
 
@@ -28,48 +31,53 @@ import { createSession } from './session.ts'
  * @param isOwnForm whether the body held the token of one of our own forms, which counts where Origin is `null`
  * @throws {GatewayError} `cross_site_refused`
  */
-export type RejectCrossSite = (req: IncomingMessage, exchange: Exchange, isOwnForm?: boolean) => void
+export type RefuseForeign = (req: IncomingMessage, exchange: Exchange, isOwnForm?: boolean) => void
 
-export interface EndpointDeps {
-  readonly config: GatewayConfig
+/** The long-lived parts of the gateway that the endpoints work with. */
+export interface EndpointParts {
   readonly providers: ReadonlyMap<string, Provider>
   readonly attempts: Attempts
   readonly families: Families
   /** The session cookie. */
   readonly cookie: { readonly name: string; readonly isSecure: boolean }
-  /** Whether a GET for this target reaches a route of kind `page`. */
-  readonly isPage: (target: Target) => boolean
-  readonly rejectCrossSite: RejectCrossSite
-  /** Sets the headers of every answer, before anything else can fail. */
-  readonly headers: RequestHandler
-  /** Answers with an error, as a page or as problem+json, and audits it. */
-  readonly refuse: (req: Request, res: Response, error: unknown) => void
   readonly audit: Audit
   readonly now: () => number
   readonly random: Random
 }
 
-/**
- * Creates our own endpoints, all under `paths.base`. What the gateway has read of the request comes with the answer, in
- * `res.locals`; nothing here looks at Host.
- */
-export function createEndpoints(deps: EndpointDeps): Express {
-  const { config, cookie } = deps
-  const { cookieKeys } = config.session
-  const session = createExpressSession({ families: deps.families, cookie, keys: cookieKeys, random: deps.random })
-  const readSession = createSessionReader({ session, cookie })
+/** What the request stages lend. */
+export interface EndpointStages {
+  /** Whether a GET for this target reaches a route of kind `page`. */
+  isPage(target: Target): boolean
+  refuseForeign: RefuseForeign
+  /** Answers with an error, as a page or as problem+json, and audits it. */
+  refuse(req: IncomingMessage, res: ServerResponse, trail: Trail, error: unknown): void
+}
+
+export interface Endpoints {
+  /** Answers a request for a path under `paths.base`. Nothing here looks at Host, or reads the target anew. */
+  serve(req: IncomingMessage, res: ServerResponse, exchange: Exchange, trail: Trail): void
+}
+
+/** Creates our own endpoints: an Express app, one line for each. */
+export function createEndpoints(config: GatewayConfig, gateway: EndpointParts, stages: EndpointStages): Endpoints {
+  const { cookieKeys, cookie } = config.session
+  const session = createExpressSession({ families: gateway.families, cookie: gateway.cookie, keys: cookieKeys, random: gateway.random })
+  const readSession = createSessionReader({ session, cookie: gateway.cookie })
   const parts = {
-    ...deps,
-    cookies: createAttemptCookies(config.session.cookie),
-    proofs: createProofs({ keys: cookieKeys, now: deps.now }),
-    bounce: createBounce(deps),
-    returnTo: createReturnTo(deps),
+    ...gateway,
+    config,
+    refuseForeign: stages.refuseForeign,
+    cookies: createAttemptCookies(cookie),
+    proofs: createProofs({ keys: cookieKeys, now: gateway.now }),
+    bounce: createBounce({ config, cookie: gateway.cookie }),
+    returnTo: createReturnTo({ config, isPage: stages.isPage }),
   }
 
   const app = express()
   app.disable('x-powered-by').disable('etag').set('query parser', false)
   app.enable('case sensitive routing').enable('strict routing')
-  app.use(deps.headers, trustConfiguredScheme)
+  app.use(ownHeaders(config), takeReading)
 
   // No HEAD where GET changes something: HEAD is for looking.
   endpoint('/login', 'GET', { get: [readSession, createLogin(parts)] })
@@ -83,12 +91,23 @@ export function createEndpoints(deps: EndpointDeps): Express {
   endpoint('/logged-out', 'GET, HEAD', { get: [createLoggedOut(parts)] })
 
   app.use(noRoute)
-  app.use(((error, req, res, _next) => deps.refuse(req, res, error)) satisfies ErrorRequestHandler)
-  return app
+  app.use(((error, req, res, _next) => stages.refuse(req, res, visitOf(res).trail, error)) satisfies ErrorRequestHandler)
+
+  return {
+    serve(req, res, exchange, trail) {
+      Object.assign(res, { locals: { exchange, trail } satisfies Visit })
+      app(req, res)
+    },
+  }
 
   function endpoint(path: string, allow: string, handlers: { readonly get: RequestHandler[]; readonly post?: RequestHandler[] }): void {
     const notAllowed = rejectMethod(allow)
-    const route = app.route(config.paths.base + path)
+    const name = config.paths.base + path
+    const route = app.route(name)
+    route.all((_req, res, next) => {
+      visitOf(res).trail.route = name
+      next()
+    })
     // Express would answer HEAD with the handlers of GET.
     if (!allow.includes('HEAD')) route.head(notAllowed)
     route.get(...handlers.get)
@@ -97,9 +116,30 @@ export function createEndpoints(deps: EndpointDeps): Express {
   }
 }
 
-/** express-session asks `req.secure`; the configured origin says what is https, not the socket (contract.md section 4). */
-const trustConfiguredScheme: RequestHandler = (req, res, next) => {
-  Object.defineProperty(req, 'secure', { value: exchangeOf(res).target.origin.isSecure })
+/** The headers of our pages, on our other answers too: they forbid what those never do. */
+function ownHeaders(config: GatewayConfig): RequestHandler {
+  const { logo } = config.pages
+  const options = { stylesheet: styles, ...(logo === undefined ? {} : { logo }) }
+  const [secure, plain] = [true, false].map(isSecure => createPageHeaders({ ...options, isSecure })) as [
+    readonly string[],
+    readonly string[],
+  ]
+
+  return function setHeaders(_req, res, next) {
+    const { target, requestId } = exchangeOf(res)
+    const headers = target.origin.isSecure ? secure : plain
+    for (let at = 0; at < headers.length; at += 2) res.set(headers[at] ?? '', headers[at + 1] ?? '')
+    res.set({ 'cache-control': 'no-store', 'x-request-id': requestId })
+    next()
+  }
+}
+
+/** What the gateway has read of the request stands, not what Express or express-session would make of it. */
+const takeReading: RequestHandler = (req, res, next) => {
+  const { target } = exchangeOf(res)
+  req.url = target.path + target.query
+  // The configured origin says what is https, not the socket: without this there would be no Secure cookie.
+  Object.defineProperty(req, 'secure', { value: target.origin.isSecure })
   next()
 }
 

@@ -4,7 +4,6 @@ import { clearCookie } from '../http/cookies.ts'
 import type { Exchange } from '../http/exchange.ts'
 import type { Provider } from '../oidc/provider.ts'
 import type { Audit } from '../ops/audit.ts'
-import { describeFailure, type Log } from '../ops/log.ts'
 import { auditOf } from '../ops/trail.ts'
 import { confirmLogoutPage } from '../pages/confirm-logout-page.ts'
 import { handOffPage } from '../pages/hand-off-page.ts'
@@ -26,7 +25,6 @@ export interface LogoutDeps {
   readonly bounce: Bounce
   readonly refuseForeign: RefuseForeign
   readonly audit: Audit
-  readonly log: Log
 }
 
 /**
@@ -60,26 +58,19 @@ export function createLogout(deps: LogoutDeps): RequestHandler {
     res.set('clear-site-data', '"cache", "storage"')
   }
 
-  /** The provider's place to sign out, or ours when it has none or cannot tell. */
+  /** The provider's place to sign out, or ours when it has none or does not answer. */
   async function findLogoutUrl(exchange: Exchange, signedIn: SignedIn | null): Promise<string> {
     const path = `${deps.config.paths.base}/logged-out`
     const state = deps.proofs.logoutState()
     const provider = signedIn === null ? undefined : deps.providers.get(signedIn.record.provider)
-    if (signedIn !== null && provider !== undefined) {
-      try {
-        const url = await provider.endSessionUrl({
-          idToken: signedIn.vault.idToken,
-          logoutHint: logoutHint(signedIn),
-          postLogoutRedirectUri: exchange.target.origin.href + path,
-          state,
-        })
-        if (url !== null) return url.href
-      } catch (error) {
-        const fields = { request_id: exchange.requestId, provider: provider.config.id, ...describeFailure(error) }
-        deps.log.write('warn', 'logout_without_provider', fields)
-      }
-    }
-    return `${path}?state=${state}`
+    if (signedIn === null || provider === undefined) return `${path}?state=${state}`
+    const url = await provider.endSessionUrl({
+      idToken: signedIn.vault.idToken,
+      logoutHint: logoutHint(signedIn),
+      postLogoutRedirectUri: exchange.target.origin.href + path,
+      state,
+    })
+    return url === null ? `${path}?state=${state}` : url.href
   }
 }
 
