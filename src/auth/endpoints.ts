@@ -51,7 +51,7 @@ export interface EndpointStages {
   isPage(target: Target): boolean
   refuseForeign: RefuseForeign
   /** Answers with an error, as a page or as problem+json, and audits it. */
-  refuse(req: IncomingMessage, res: ServerResponse, trail: Trail, error: unknown): void
+  refuse(req: IncomingMessage, res: ServerResponse, visit: Visit & { readonly route: undefined }, error: unknown): void
 }
 
 export interface Endpoints {
@@ -91,7 +91,7 @@ export function createEndpoints(config: GatewayConfig, gateway: EndpointParts, s
   endpoint('/logged-out', 'GET, HEAD', { get: [createLoggedOut(parts)] })
 
   app.use(noRoute)
-  app.use(((error, req, res, _next) => stages.refuse(req, res, visitOf(res).trail, error)) satisfies ErrorRequestHandler)
+  app.use(((error, req, res, _next) => stages.refuse(req, res, { ...visitOf(res), route: undefined }, error)) satisfies ErrorRequestHandler)
 
   return {
     serve(req, res, exchange, trail) {
