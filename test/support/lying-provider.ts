@@ -13,6 +13,8 @@ export interface Lies {
   /** The parameters that the browser brings back. */
   callback?: (truth: URLSearchParams) => void
   claims?: (truth: Json) => Json
+  /** The claims as JSON text, for what no object can say. */
+  payload?: (truth: string) => string
   header?: (truth: Json) => Json
   /** The signed ID token; undefined leaves it out. */
   idToken?: (truth: string) => string | undefined
@@ -26,38 +28,47 @@ export interface Lies {
 /** A small scriptable OpenID provider, for what a real one cannot be brought to say. Right in all it is not told otherwise. */
 export interface LyingProvider {
   readonly issuer: string
+  /** The origin it listens on; the issuer's own, unless the issuer was given. */
+  readonly address: string
   readonly clientId: string
   readonly clientSecret: string
   lies: Lies
-  readonly requests: { readonly path: string; readonly body: URLSearchParams; readonly authorization: string }[]
+  readonly requests: { readonly path: string; readonly host: string; readonly body: URLSearchParams; readonly authorization: string }[]
   /** As `IdentityProvider.signIn`; everybody here is alice. */
   signIn(authorizationUrl: URL | string): Promise<URL>
   close(): Promise<void>
 }
 
-/** Starts one on a loopback port of its own. Codes and refresh tokens work any number of times. */
-export async function startLyingProvider(): Promise<LyingProvider> {
+/**
+ * Starts one on a loopback port of its own. Codes and refresh tokens work any number of times.
+ *
+ * @param options.issuer what it calls itself, when that is not where it listens
+ */
+export async function startLyingProvider(options: { readonly issuer?: string } = {}): Promise<LyingProvider> {
   const server = createServer((request, response) => {
     answer(request, response).catch(error => response.writeHead(500, { 'content-type': 'text/plain' }).end(String(error)))
   })
   const { promise, resolve } = Promise.withResolvers<void>()
   server.listen(0, '127.0.0.1', resolve)
   await promise
-  const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const issuer = options.issuer ?? address
   const { privateKey, publicKey } = await generateKeyPair('ES256')
   const jwks = { keys: [{ ...(await exportJWK(publicKey)), alg: 'ES256', use: 'sig', kid: 'k1' }] }
   const nonces = new Map<string, string | null>()
 
   const self: LyingProvider = {
     issuer,
+    address,
     clientId: 'sallyport',
     clientSecret: 'lying-client-secret',
     lies: {},
     requests: [],
     async signIn(authorizationUrl) {
-      const response = await fetch(authorizationUrl, { redirect: 'manual' })
+      const { pathname, search } = new URL(authorizationUrl)
+      const response = await fetch(`${address}${pathname}${search}`, { redirect: 'manual' })
       await response.body?.cancel()
-      return new URL(response.headers.get('location') ?? '', authorizationUrl)
+      return new URL(response.headers.get('location') ?? '', address)
     },
     close() {
       const closed = Promise.withResolvers<void>()
@@ -71,11 +82,11 @@ export async function startLyingProvider(): Promise<LyingProvider> {
     const { lies } = self
     const url = new URL(request.url ?? '/', issuer)
     if (url.pathname === '/token' && lies.token !== undefined) {
-      self.requests.push({ path: '/token', body: new URLSearchParams(), authorization: request.headers.authorization ?? '' })
+      note(request, url.pathname, new URLSearchParams())
       return lies.token(request, response)
     }
     const body = new URLSearchParams(await text(request))
-    self.requests.push({ path: url.pathname, body, authorization: request.headers.authorization ?? '' })
+    note(request, url.pathname, body)
     if (url.pathname === '/auth') {
       response.writeHead(303, { location: callbackOf(url.searchParams, lies).href }).end()
       return
@@ -83,6 +94,10 @@ export async function startLyingProvider(): Promise<LyingProvider> {
     const said = await speak(url.pathname, body, lies)
     const json = typeof said === 'string' ? said : JSON.stringify(said)
     response.writeHead(said === null ? 404 : 200, { 'content-type': 'application/json' }).end(json)
+  }
+
+  function note({ headers }: IncomingMessage, path: string, body: URLSearchParams): void {
+    self.requests.push({ path, host: headers.host ?? '', body, authorization: headers.authorization ?? '' })
   }
 
   async function speak(path: string, body: URLSearchParams, lies: Lies): Promise<Json | string | null> {
@@ -125,7 +140,9 @@ export async function startLyingProvider(): Promise<LyingProvider> {
     const truth = { iss: issuer, sub: 'a1', aud: 'sallyport', iat: seconds, exp: seconds + 300, auth_time: seconds, at_hash: hash }
     const claims = told(nonce === null ? truth : { ...truth, nonce }, lies.claims)
     const header = told({ alg: 'ES256', kid: 'k1' }, lies.header)
-    return await new CompactSign(Buffer.from(JSON.stringify(claims))).setProtectedHeader(header as { alg: string }).sign(privateKey)
+    return await new CompactSign(Buffer.from(told(JSON.stringify(claims), lies.payload)))
+      .setProtectedHeader(header as { alg: string })
+      .sign(privateKey)
   }
 
   return self
