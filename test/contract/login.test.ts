@@ -184,7 +184,7 @@ describe('GET /auth/login', () => {
 
   it('FLOW-18 lets the tabs that are open finish in any order', async () => {
     const visitor = createVisitor(gateway)
-    const tabs = [await visitor.begin(idp, '?return_to=/reports'), await visitor.begin(idp, '?return_to=/other')]
+    const tabs = [await visitor.begin(idp, { returnTo: '/reports' }), await visitor.begin(idp, { returnTo: '/other' })]
 
     const second = await visitor.finish(tabs[1] as URL)
     const first = await visitor.finish(tabs[0] as URL)

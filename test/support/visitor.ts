@@ -23,14 +23,23 @@ export interface Visitor {
   readonly setCookies: string[]
   visit(target: string, options?: VisitOptions): Promise<Response>
   /** As a script of the page would. */
-  fetch(target: string, options?: VisitOptions): Promise<Response>
+  call(target: string, options?: VisitOptions): Promise<Response>
   /** GET /auth/session, as a script would. */
   session(): Promise<Response['body']>
   /** From /auth/login to the address of the callback, which is not visited. */
-  begin(idp: IdentityProvider, query?: string, options?: SignInOptions): Promise<URL>
+  begin(idp: Peer, options?: BeginOptions): Promise<URL>
   /** From the callback's address to the last answer: of /auth/continue, or of whatever refused. */
   finish(callback: URL): Promise<Response>
-  signIn(idp: IdentityProvider, query?: string, options?: SignInOptions): Promise<Response>
+  signIn(idp: Peer, options?: BeginOptions): Promise<Response>
+}
+
+/** As much of a provider as a visitor needs. */
+export type Peer = Pick<IdentityProvider, 'signIn'>
+
+export interface BeginOptions extends SignInOptions {
+  readonly returnTo?: string
+  /** Of /auth/login, without `?`. */
+  readonly query?: string
 }
 
 const navigation = { 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document', 'sec-fetch-user': '?1', accept: 'text/html,*/*;q=0.8' }
@@ -67,11 +76,11 @@ export function createVisitor(gateway: { readonly port: number; readonly host: s
     jar,
     setCookies,
     visit: (target, options = {}) => send(target, navigation, options),
-    fetch: (target, options = {}) => send(target, script, options),
-    session: async () => (await visitor.fetch('/auth/session')).body,
+    call: (target, options = {}) => send(target, script, options),
+    session: async () => (await visitor.call('/auth/session')).body,
 
-    async begin(idp, query = '', options = {}) {
-      const response = await visitor.visit(`/auth/login${query}`)
+    async begin(idp, { returnTo = '/', query = '', ...options } = {}) {
+      const response = await visitor.visit(`/auth/login?return_to=${encodeURIComponent(returnTo)}&${query}`)
       if (response.status !== 302) throw new Error(`The sign-in does not begin: ${response.status} ${response.text}`)
       return idp.signIn(String(response.headers.location), { jar: idpJar, ...options })
     },
@@ -82,7 +91,7 @@ export function createVisitor(gateway: { readonly port: number; readonly host: s
       return response.status === 200 && next !== null ? visitor.visit(next) : response
     },
 
-    signIn: async (idp, query, options) => visitor.finish(await visitor.begin(idp, query, options)),
+    signIn: async (idp, options) => visitor.finish(await visitor.begin(idp, options)),
   }
   return visitor
 }
