@@ -51,6 +51,8 @@ export async function startProgram({ core, command, port, env = {} }: ProgramOpt
     env: { ...process.env, PATH: path, ...env },
     stdio: ['ignore', 'ignore', 'pipe'],
   })
+  // Whatever ends the benchmark: nothing may stay behind.
+  process.once('exit', () => child.kill('SIGKILL'))
   let said = ''
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     said = (said + text).slice(-2000)

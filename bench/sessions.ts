@@ -4,6 +4,7 @@ import { createFamilies } from '../src/session/families.ts'
 import { createSealing } from '../src/session/sealing.ts'
 import type { SignIn } from '../src/session/session.ts'
 import { createRedisStore } from '../src/store/redis.ts'
+import type { Store } from '../src/store/store.ts'
 import type { BenchSecrets } from './gateway.ts'
 
 export interface SessionsOptions {
@@ -34,7 +35,7 @@ export async function makeSessions(options: SessionsOptions): Promise<readonly s
   })
 
   try {
-    await store.ping()
+    await waitUntilConnected(store)
     const cookies: string[] = []
     for (let index = 0; index < options.count; index += 1) {
       const credential = createCredential(randomBytes)
@@ -44,6 +45,18 @@ export async function makeSessions(options: SessionsOptions): Promise<readonly s
     return cookies
   } finally {
     await store.close()
+  }
+}
+
+/** The store connects in the background, and rejects until it has. */
+async function waitUntilConnected(store: Store): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await store.ping()
+    } catch (error) {
+      if (attempt === 100) throw error
+      await new Promise(resolve => setTimeout(resolve, 25))
+    }
   }
 }
 

@@ -4,6 +4,9 @@ import { nameHeader } from './web.ts'
 export const clientId = 'sallyport-demo'
 export const audience = 'https://orders.demo.example'
 
+/** The first ports tried. config/gateway.dev.yaml has the same. */
+export const demoPorts = { gateway: 8080, provider: 8081, api: 8082, web: 8083 }
+
 /** Where the demo's parts are. */
 export interface Parts {
   readonly gateway: string

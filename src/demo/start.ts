@@ -3,7 +3,7 @@ import { compileConfig } from '../config/compile.ts'
 import { createGateway } from '../gateway.ts'
 import { createPublicServer } from '../listeners.ts'
 import { makeSecrets, writeSecrets } from './development-secrets.ts'
-import { audience, clientId, type DemoSecrets, describeGateway, type Parts } from './gateway-config.ts'
+import { audience, clientId, type DemoSecrets, demoPorts, describeGateway, type Parts } from './gateway-config.ts'
 import { startIdentityProvider } from './identity-provider.ts'
 import { listenAt, type Running } from './listening.ts'
 import { startOrdersApi } from './orders-api.ts'
@@ -15,9 +15,6 @@ export interface Demo {
   readonly people: readonly Person[]
   readonly close: () => Promise<void>
 }
-
-/** The first ports tried. config/gateway.dev.yaml has the same. */
-export const demoPorts = { gateway: 8080, provider: 8081, api: 8082, web: 8083 }
 
 const loopback = '127.0.0.1'
 // How far from its usual port a part may end up when others are taken.
