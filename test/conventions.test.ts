@@ -9,7 +9,8 @@ import { projectFiles, readProjectFile } from './support/project-files.ts'
  * rooms that share a layer do not know each other.
  */
 const layers: readonly (readonly string[])[] = [
-  ['main.ts', 'cli', 'demo'],
+  ['cli'],
+  ['main.ts', 'demo'],
   ['gateway.ts', 'listeners.ts'],
   ['assembly.ts'],
   ['request', 'auth'],
@@ -31,7 +32,7 @@ const sharedTypes: Readonly<Record<string, readonly string[]>> = {
 const packageOwners: Readonly<Record<string, readonly string[]>> = {
   'openid-client': ['oidc'],
   redis: ['store'],
-  undici: ['request'],
+  undici: ['request', 'oidc'],
   'oidc-provider': ['demo'],
 }
 

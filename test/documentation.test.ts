@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
 import { existsSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, it } from 'node:test'
+import { parse } from 'yaml'
+import { compileConfig } from '../src/config/compile.ts'
 import { errorCodes } from '../src/errors.ts'
 import { auditEvents } from '../src/ops/audit.ts'
 import { logFieldNames } from '../src/ops/fields.ts'
@@ -27,6 +30,16 @@ describe('docs/logging.md', () => {
 
   it('LOG-10 lists every audit event, and no other', () => {
     assert.deepEqual(tableOf('docs/logging.md', 'Audit events').toSorted(), auditEvents.toSorted())
+  })
+
+  it('LOG-10 lists every event of the log, and no other', () => {
+    const text = sources.map(readProjectFile).join('\n')
+    const written = text.matchAll(/\blog(?:\.write\([^,]+,\s*|\()'(\w+)'/g)
+    const ofStore = text.matchAll(/\bonEvent\('(\w+)'/g)
+
+    const events = new Set([...[...written].map(([, name]) => name), ...[...ofStore].map(([, name]) => `store_${name}`)])
+
+    assert.deepEqual(tableOf('docs/logging.md', 'Log events').toSorted(), [...events].toSorted())
   })
 
   it('LOG-10 lists every reason that the program can give, and no other', () => {
@@ -78,6 +91,18 @@ describe('the pages', () => {
     assert.match(readProjectFile('README.md'), new RegExp(`^${command}$`, 'm'))
   })
 
+  it('are there when a comment refers to them', () => {
+    const commented = [...sources, ...projectFiles('test'), ...projectFiles('config')].filter(file => /\.(ts|yaml)$/.test(file))
+
+    const missing = commented.flatMap(file =>
+      (readProjectFile(file).match(/\bdocs\/[\w/-]+\.md\b/g) ?? [])
+        .filter(page => !existsSync(join(projectRoot, page)))
+        .map(page => `${file}: ${page}`),
+    )
+
+    assert.deepEqual(missing, [])
+  })
+
   it('name only npm scripts that exist', () => {
     const { scripts } = JSON.parse(readProjectFile('package.json')) as { scripts: Record<string, string> }
     const missing = pages.flatMap(page =>
@@ -88,6 +113,23 @@ describe('the pages', () => {
     )
 
     assert.deepEqual(missing, [])
+  })
+})
+
+describe('README.md', () => {
+  it('shows a configuration that starts', () => {
+    const [, yaml = ''] = /```yaml\n(.*?)```/s.exec(readProjectFile('README.md')) ?? []
+    // Files become variables here, so that the test needs no /run/secrets.
+    const options = parse(yaml.replace(/file: \/run\/secrets\/([\w-]+)/g, 'env: $1'))
+    const key = () => randomBytes(32).toString('base64url')
+    const env = { 'client-secret': key(), 'cookie-key': key(), 'seal-k1': key(), REDIS_URL: 'redis://redis' }
+
+    const config = compileConfig(options, { env })
+
+    assert.deepEqual(
+      config.routes.map(route => route.path),
+      ['/api/orders', '/'],
+    )
   })
 })
 
