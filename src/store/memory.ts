@@ -1,0 +1,124 @@
+import { GatewayError } from '../errors.ts'
+import { createExpiringMap } from './expiring-map.ts'
+import { checkValue, toLifeMs } from './input.ts'
+import { createKeys } from './keys.ts'
+import { readTombstone, type Store, storeMark } from './store.ts'
+
+// A session takes two entries of some 6 KB together, an attempt one: about 300 MB when full. Past it the
+// store refuses what is new, as a Redis without eviction does, rather than forget what it has promised.
+const maxEntries = 100_000
+
+const rootMember = '0'
+const spent = storeMark
+
+/**
+ * Creates a store inside this process: for the demo, tests, and a single gateway whose sessions may end with it.
+ *
+ * Lives are measured by the injected clock. What has run out is dropped when it is read, and otherwise by
+ * later writes; no timer is started. What would need more than 100,000 entries, and every verb after
+ * `close`, rejects with `store_unavailable`.
+ */
+export function createMemoryStore(deps: { now: () => number }): Store {
+  const keys = createKeys('memory')
+  const entries = createExpiringMap({ now: deps.now, maxEntries })
+  let isClosed = false
+
+  function checkOpen(): void {
+    if (isClosed) throw new GatewayError('store_unavailable', 'the memory store is closed')
+  }
+
+  function checkRoom(additions: number): void {
+    if (!entries.hasRoomFor(additions)) throw new GatewayError('store_unavailable', `the memory store is full (${maxEntries} entries)`)
+  }
+
+  // Every verb runs from its first line to its last without waiting, so none sees another half done.
+  return {
+    async readFamily(familyId, member) {
+      checkOpen()
+      return { session: entries.get(keys.session(familyId, member)) ?? null, vault: entries.get(keys.vault(familyId)) ?? null }
+    },
+
+    async createFamily(familyId, records, life) {
+      checkOpen()
+      checkValue(records.session)
+      checkValue(records.vault)
+      const session = keys.session(familyId, rootMember)
+      const vault = keys.vault(familyId)
+      const [sessionLifeMs, vaultLifeMs] = [toLifeMs(life.sessionTtlMs), toLifeMs(life.vaultTtlMs)]
+      if (entries.get(session) !== undefined || entries.get(vault) !== undefined) return false
+      checkRoom(2)
+      entries.set(vault, records.vault, vaultLifeMs)
+      entries.set(session, records.session, sessionLifeMs)
+      return true
+    },
+
+    async replaceSession(familyId, member, expected, next, life) {
+      checkOpen()
+      checkValue(next)
+      const session = keys.session(familyId, member)
+      const vault = keys.vault(familyId)
+      const [sessionLifeMs, vaultLifeMs] = [toLifeMs(life.sessionTtlMs), toLifeMs(life.vaultTtlMs)]
+      if (entries.get(session) !== expected || readTombstone(expected) !== null) return false
+      entries.set(session, next, sessionLifeMs)
+      const tokens = entries.get(vault)
+      if (tokens !== undefined) entries.set(vault, tokens, vaultLifeMs)
+      return true
+    },
+
+    async replaceVault(familyId, expected, next) {
+      checkOpen()
+      checkValue(next)
+      const vault = keys.vault(familyId)
+      if (entries.get(vault) !== expected) return false
+      entries.replace(vault, next)
+      return true
+    },
+
+    async endFamily(familyId, tombstone, ttlMs, expected) {
+      checkOpen()
+      const session = keys.session(familyId, rootMember)
+      const lifeMs = toLifeMs(ttlMs)
+      const record = entries.get(session)
+      if (expected !== undefined && record !== expected) return false
+      if (record !== undefined && readTombstone(record) !== null) return false
+      entries.delete(keys.vault(familyId))
+      if (record === undefined) return false
+      entries.set(session, storeMark + tombstone, lifeMs)
+      return true
+    },
+
+    async putOnce(key, value, ttlMs) {
+      checkOpen()
+      checkValue(value)
+      const item = keys.once(key)
+      const lifeMs = toLifeMs(ttlMs)
+      if (entries.get(item) !== undefined) return false
+      checkRoom(1)
+      entries.set(item, value, lifeMs)
+      return true
+    },
+
+    async peekOnce(key) {
+      checkOpen()
+      const value = entries.get(keys.once(key))
+      if (value === undefined) return null
+      return value === spent ? { state: 'spent' } : { state: 'live', value }
+    },
+
+    async takeOnce(key, expected) {
+      checkOpen()
+      const item = keys.once(key)
+      if (entries.get(item) !== expected || expected === spent) return false
+      entries.replace(item, spent)
+      return true
+    },
+
+    async ping() {
+      checkOpen()
+    },
+
+    async close() {
+      isClosed = true
+    },
+  }
+}

@@ -1,0 +1,75 @@
+import { type CommandParser, defineScript } from 'redis'
+
+/**
+ * The verbs that must happen as one. Redis runs a script alone, so nothing comes between its comparing and
+ * its writing. Each gets the keys of one hash slot, and answers 1 when it wrote and 0 when it did not.
+ */
+export const scripts = {
+  /** KEYS session, vault, members. ARGV the two records, then the lives of the three keys in ms. */
+  createFamily: script(
+    3,
+    `if redis.call('EXISTS', KEYS[1], KEYS[2], KEYS[3]) > 0 then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[3])
+redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[4])
+redis.call('SADD', KEYS[3], '0')
+redis.call('PEXPIRE', KEYS[3], ARGV[5])
+return 1`,
+  ),
+
+  /** KEYS session, vault, members. ARGV expected and next record, then the lives of the three keys in ms. */
+  replaceSession: script(
+    3,
+    `if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+redis.call('PEXPIRE', KEYS[2], ARGV[4])
+redis.call('PEXPIRE', KEYS[3], ARGV[5])
+return 1`,
+  ),
+
+  /** KEYS one key. ARGV expected and next value. For the vault, and for spending a one-time item. */
+  replaceValue: script(
+    1,
+    `if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[2], 'KEEPTTL')
+return 1`,
+  ),
+
+  /**
+   * KEYS root session, vault, members. ARGV mark, marked tombstone, its life in ms, prefix of the session
+   * keys, and the expected root record where there is an expectation.
+   *
+   * A Redis that is full refuses SET and still takes DEL: an ending that cannot leave its reason behind
+   * must end all the same.
+   */
+  endFamily: script(
+    3,
+    `local root = redis.call('GET', KEYS[1])
+if ARGV[5] and root ~= ARGV[5] then return 0 end
+if root and string.sub(root, 1, 1) == ARGV[1] then return 0 end
+local members = redis.call('SMEMBERS', KEYS[3])
+members[#members + 1] = '0'
+local ended = 0
+for _, member in ipairs(members) do
+  local key = ARGV[4] .. member
+  local record = redis.call('GET', key)
+  if record and string.sub(record, 1, 1) ~= ARGV[1] then
+    if redis.pcall('SET', key, ARGV[2], 'PX', ARGV[3]).err then redis.call('DEL', key) end
+    ended = 1
+  end
+end
+redis.call('DEL', KEYS[2], KEYS[3])
+return ended`,
+  ),
+}
+
+function script(numberOfKeys: number, lua: string) {
+  return defineScript({
+    SCRIPT: lua,
+    NUMBER_OF_KEYS: numberOfKeys,
+    parseCommand(parser: CommandParser, keys: readonly string[], values: readonly string[]) {
+      for (const key of keys) parser.pushKey(key)
+      parser.push(...values)
+    },
+    transformReply: (reply: number): boolean => reply === 1,
+  })
+}

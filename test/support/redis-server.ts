@@ -1,0 +1,176 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
+import { createClient } from 'redis'
+import type { Certificate } from './certificate.ts'
+
+export interface RedisServerOptions {
+  /** Lines of an ACL file. The user that tests look through, `observer`, is always there. */
+  readonly acl?: readonly string[]
+  /** The server then speaks TLS alone. */
+  readonly tls?: Certificate
+  /** More arguments for the command line. */
+  readonly args?: readonly string[]
+}
+
+export interface RedisServer {
+  /** Of the default user; `rediss://` with TLS. */
+  readonly url: string
+  readonly port: number
+  /** Asks it to end, and waits for it. Safe in an `after`, whatever state the server is in. */
+  stop(): Promise<void>
+  /** It stays connected and answers nothing. */
+  freeze(): void
+  thaw(): void
+  /** Ends it at once, as a crash does. */
+  kill(): Promise<void>
+  /** Starts it again on the same port, empty. */
+  restart(): Promise<void>
+  /** Sends one command, with all rights. */
+  send(...command: readonly string[]): Promise<unknown>
+  dump(): Promise<readonly RedisEntry[]>
+}
+
+export interface RedisEntry {
+  readonly key: string
+  /** The raw value; of a set its members. */
+  readonly value: string | readonly string[]
+  /** -1: it stays for ever. */
+  readonly ttlMs: number
+}
+
+const startDeadlineMs = 10_000
+const observer = { username: 'observer', password: 'observer-of-this-test' }
+
+/** Starts a redis-server of its own on a free port of the loopback, which writes nothing to disk. */
+export async function startRedis(options: RedisServerOptions = {}): Promise<RedisServer> {
+  const folder = await mkdtemp(join(tmpdir(), 'sallyport-redis-'))
+  const aclFile = join(folder, 'users.acl')
+  await writeFile(aclFile, [...(options.acl ?? []), `user ${observer.username} on >${observer.password} ~* &* +@all`, ''].join('\n'))
+
+  const host = '127.0.0.1'
+  const tls = options.tls
+  if (tls !== undefined) await Promise.all([writeFile(join(folder, 'cert.pem'), tls.cert), writeFile(join(folder, 'key.pem'), tls.key)])
+  let port = 0
+  let child: ChildProcess
+  // Between finding a free port and listening on it, somebody else may have taken it.
+  for (let attempt = 1; ; attempt += 1) {
+    port = await findFreePort()
+    try {
+      child = await launch()
+      break
+    } catch (error) {
+      if (attempt === 5) throw error
+    }
+  }
+
+  async function launch(): Promise<ChildProcess> {
+    const ports = tls === undefined ? ['--port', `${port}`] : ['--port', '0', '--tls-port', `${port}`, '--tls-auth-clients', 'no']
+    if (tls !== undefined) ports.push('--tls-cert-file', 'cert.pem', '--tls-key-file', 'key.pem')
+    const args = [
+      ...ports,
+      '--bind',
+      host,
+      '--dir',
+      folder,
+      '--aclfile',
+      aclFile,
+      '--save',
+      '',
+      '--appendonly',
+      'no',
+      ...(options.args ?? []),
+    ]
+    const started = spawn('redis-server', args, { stdio: 'ignore' })
+    // The tests may end in any way: nothing may stay behind.
+    process.once('exit', () => started.kill('SIGKILL'))
+    await once(started, 'spawn')
+    const giveUpAt = Date.now() + startDeadlineMs
+    while (!(await isAnswering())) {
+      if (hasEnded(started) || Date.now() > giveUpAt) throw new Error(`redis-server did not start on port ${port}`)
+      await wait(10)
+    }
+    // What answered may have been the one that took the port from us.
+    if (hasEnded(started)) throw new Error(`redis-server found port ${port} taken`)
+    return started
+  }
+
+  async function withClient<Result>(use: (client: ReturnType<typeof openClient>) => Promise<Result>): Promise<Result> {
+    const client = openClient()
+    client.on('error', () => {})
+    try {
+      await client.connect()
+      return await use(client)
+    } finally {
+      client.destroy()
+    }
+  }
+
+  function openClient() {
+    const socket = { host, port, connectTimeout: 1000, socketTimeout: 5000, reconnectStrategy: false } as const
+    return createClient({ ...observer, socket: tls === undefined ? socket : { ...socket, tls: true, ca: tls.cert } })
+  }
+
+  function isAnswering(): Promise<boolean> {
+    return withClient(client => client.ping()).then(
+      () => true,
+      () => false,
+    )
+  }
+
+  async function end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+    if (hasEnded(child)) return
+    const exit = once(child, 'exit')
+    child.kill('SIGCONT')
+    child.kill(signal)
+    await exit
+  }
+
+  return {
+    url: `${tls === undefined ? 'redis' : 'rediss'}://${host}:${port}`,
+    port,
+    async stop() {
+      await end('SIGTERM')
+      await rm(folder, { recursive: true, force: true })
+    },
+    freeze: () => void child.kill('SIGSTOP'),
+    thaw: () => void child.kill('SIGCONT'),
+    kill: () => end('SIGKILL'),
+    async restart() {
+      await end('SIGTERM')
+      child = await launch()
+    },
+    send: (...command) => withClient(client => client.sendCommand(command)),
+    dump: () =>
+      withClient(async client => {
+        const entries: RedisEntry[] = []
+        for await (const keys of client.scanIterator({ COUNT: 1000 })) {
+          for (const key of keys) {
+            const isSet = (await client.type(key)) === 'set'
+            const value = isSet ? await client.sMembers(key) : await client.get(key)
+            // It may have run out since it was listed.
+            if (value !== null) entries.push({ key, value, ttlMs: await client.pTTL(key) })
+          }
+        }
+        return entries.filter(entry => entry.ttlMs !== -2)
+      }),
+  }
+}
+
+async function findFreePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  await once(server, 'close')
+  if (address === null || typeof address === 'string') throw new Error('no port')
+  return address.port
+}
+
+function hasEnded(child: ChildProcess): boolean {
+  return child.exitCode !== null || child.signalCode !== null
+}
