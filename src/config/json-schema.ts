@@ -17,8 +17,7 @@ export function createJsonSchema(): JsonSchema {
     target: 'draft-2020-12',
     io: 'input',
     override({ zodSchema, jsonSchema }) {
-      const secret = secrets.get(zodSchema)
-      if (secret !== undefined && secret.mayBePlain === undefined) jsonSchema.writeOnly = true
+      if (secrets.get(zodSchema as z.core.$ZodType as z.ZodType)?.isSecret === true) jsonSchema.writeOnly = true
     },
   })
   return {
@@ -50,7 +49,7 @@ function describe(node: JsonSchema): JsonSchema {
   const written = branches.map(branch => (branch.type === 'object' || branch.type === 'array' ? describe(branch) : branch))
   // Where a map has a meaning of its own, { file: … } is that map.
   if (branches.some(branch => branch.type === 'object')) return { ...shown, anyOf: written }
-  return { ...shown, anyOf: [...(rest.writeOnly === true ? [] : written), ...outside] }
+  return rest.writeOnly === true ? { ...shown, writeOnly: true, anyOf: outside } : { ...shown, anyOf: [...written, ...outside] }
 }
 
 function describeMembers({ properties, additionalProperties }: JsonSchema): JsonSchema {

@@ -3,8 +3,8 @@ import type { ConfigPath, Mistake } from './mistakes.ts'
 import { readReference } from './outside.ts'
 import { childOf, type Forms, formsOf, isMap } from './schema-forms.ts'
 
-/** Options whose value is a secret, by the schema of the value; `mayBePlain` knows the values that are none after all. */
-export const secrets = z.registry<{ mayBePlain?: (value: unknown) => boolean }>()
+/** Options whose value is a secret, by the schema of the value; the few of which not every value is one can tell. */
+export const secrets = z.registry<{ isSecret: true | ((value: unknown) => boolean) }>()
 
 export interface ReferenceDeps {
   readonly env: NodeJS.ProcessEnv
@@ -30,8 +30,7 @@ export function resolveReferences(
       const item = childOf(forms, 0)
       return item === undefined ? node : node.map((entry, i) => resolveAt(formsOf(item), entry, [...path, i]))
     }
-    const secret = forms.scalar === undefined ? undefined : secrets.get(forms.scalar)
-    if (secret !== undefined && node !== null && secret.mayBePlain?.(node) !== true) {
+    if (node !== undefined && node !== null && forms.scalar !== undefined && isSecret(forms.scalar, node)) {
       mistakes.push({ path, message: 'is a secret: write { env: NAME } or { file: path } and keep the value out of this file' })
       return undefined
     }
@@ -63,4 +62,9 @@ export function resolveReferences(
   }
 
   return { value: resolveAt(formsOf(schema), value, []), mistakes }
+}
+
+function isSecret(schema: z.ZodType, value: unknown): boolean {
+  const judge = secrets.get(schema)?.isSecret ?? false
+  return typeof judge === 'function' ? judge(value) : judge
 }

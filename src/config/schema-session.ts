@@ -66,7 +66,7 @@ function redisUrl() {
   })
   // A text that is no URL may still hold a password.
   secrets.add(schema, {
-    mayBePlain: value => typeof value !== 'string' || ((URL.parse(value)?.password ?? '') === '' && !/@.*@|:[^/]*@/.test(value)),
+    isSecret: value => typeof value === 'string' && ((URL.parse(value)?.password ?? '') !== '' || /:[^/]*@/.test(value)),
   })
   return schema
 }

@@ -21,7 +21,7 @@ export function word(pattern: RegExp, rule: string) {
 /** A value that may not stand in the file itself. */
 export function secret() {
   const schema = z.string().min(1)
-  secrets.add(schema, {})
+  secrets.add(schema, { isSecret: true })
   return schema
 }
 
@@ -107,7 +107,7 @@ export function certificates() {
 function holdsCertificates(pem: string): boolean {
   const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g)
   try {
-    return blocks?.every(block => new X509Certificate(block).subject !== undefined) ?? false
+    return blocks?.map(block => new X509Certificate(block)) !== undefined
   } catch {
     return false
   }

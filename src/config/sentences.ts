@@ -68,7 +68,7 @@ function unknownName(schema: z.ZodType, path: ConfigPath, key: string): string {
   const nearest = nearestName(key, known)
   if (nearest !== undefined) return `is not an option; did you mean ${nearest}?`
   const elsewhere = placesOf(schema, key)
-  if (elsewhere.length === 1) return `is not an option here; did you mean ${elsewhere[0]}?`
+  if (elsewhere.length === 1) return `is not an option here; ${elsewhere[0]} is one`
   return `is not an option; ${path.length === 0 ? 'known here' : `known under ${formatPath(path)}`} are ${known.map(printable).join(', ')}`
 }
 

@@ -1,4 +1,4 @@
-import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, type YAMLError } from 'yaml'
+import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, visit, type YAMLError } from 'yaml'
 import type { ConfigPath, Mistake } from './mistakes.ts'
 import { readText } from './outside.ts'
 
@@ -40,8 +40,12 @@ export function parseSource(file: string, text: string): ConfigSource {
       prettyErrors: false,
       lineCounter: lines,
     })
-    const mistakes = tellErrors(document).map(error => mistakeAt(error.pos[0], sentenceFor(error)))
-    if (document.errors.some(error => error.code !== 'DUPLICATE_KEY')) return unusable(file, mistakes)
+    const dangling = danglingAliases(document)
+    const mistakes = [
+      ...tellErrors(document).map(error => mistakeAt(error.pos[0], sentenceFor(error))),
+      ...dangling.map(offset => mistakeAt(offset, 'this alias (*name) has no anchor (&name) before it')),
+    ]
+    if (dangling.length > 0 || document.errors.some(error => error.code !== 'DUPLICATE_KEY')) return unusable(file, mistakes)
 
     if (document.contents !== null && !isMap(document.contents) && !isEmpty(document.contents)) {
       return unusable(file, [...mistakes, mistakeAt(0, 'must hold options, one `name: value` a line')])
@@ -69,6 +73,17 @@ function tellErrors(document: Document.Parsed): YAMLError[] {
   return [...duplicates, ...others.slice(0, 1), ...document.warnings]
 }
 
+/** Where aliases stand that the parser passes and nothing can resolve. */
+function danglingAliases(document: Document.Parsed): number[] {
+  const offsets: number[] = []
+  visit(document, {
+    Alias(_key, alias) {
+      if (alias.resolve(document) === undefined) offsets.push(alias.range?.[0] ?? 0)
+    },
+  })
+  return offsets
+}
+
 /** By code and not by message: the parser's messages may quote the line, and a secret may stand in it. */
 function sentenceFor(error: YAMLError): string {
   switch (error.code) {
@@ -77,11 +92,9 @@ function sentenceFor(error: YAMLError): string {
     case 'TAB_AS_INDENT':
       return 'is indented with a tab: use spaces'
     case 'BAD_INDENT':
-      return 'is not indented like its neighbours'
+      return 'is not indented like its neighbours, or a bracket before it is still open'
     case 'MULTIPLE_DOCS':
       return 'a second document begins here: remove the --- line'
-    case 'BAD_ALIAS':
-      return 'this alias (*name) has no anchor (&name) before it'
     case 'TAG_RESOLVE_FAILED':
       return 'tags (!name) are not used here: write the plain value'
     case 'MISSING_CHAR':
