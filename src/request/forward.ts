@@ -9,7 +9,7 @@ import { normaliseName } from '../http/header-names.ts'
 import { createUpstreamHeaders } from '../http/request-headers.ts'
 import { clientTrailers, createClientHeaders, type UpstreamFields } from '../http/response-headers.ts'
 import type { SignedIn } from '../session/session.ts'
-import { type BodyFraming, RequestBody, readFraming } from './forward-body.ts'
+import { RequestBody, readFraming } from './forward-body.ts'
 import { type ForwardOutcome, Relay } from './relay.ts'
 import type { UpstreamPools } from './upstream-pools.ts'
 
@@ -59,8 +59,9 @@ export function createForward(deps: ForwardDeps): Forward {
   }
 
   return function forward(req, res, exchange, route, signedIn) {
-    const rule = rules.get(route) ?? compileRoute(route)
     return new Promise((resolve, reject) => {
+      const rule = rules.get(route)
+      if (rule === undefined) throw new TypeError('the route is of another configuration')
       if (res.destroyed || req.socket.destroyed) {
         resolve({ result: 'client_left', status: null })
         return
@@ -78,11 +79,17 @@ export function createForward(deps: ForwardDeps): Forward {
         contentLength: framing.kind === 'length' ? framing.length : null,
       })
       const corsHeaders = cors.answerHeaders(req.headers)
-      const body = createBody(req, framing, route)
+      const body = framing.kind === 'none' ? null : new RequestBody(req, route.limits.bodyBytes)
       const relay = new Relay({
-        ...{ req, res, upstream, body, timeouts: route.timeouts, resolve, reject },
+        req,
+        res,
+        upstream,
+        body,
+        timeouts: route.timeouts,
         clientHeaders: (status, fields) => rule.clientHeaders({ status, fields, exchange, cors: corsHeaders }),
         clientTrailers: filterTrailers,
+        resolve,
+        reject,
       })
       const { path, query } = exchange.target
       // Not in undici's types. Without it undici takes the name for TLS from Host and reconnects when that changes.
@@ -97,10 +104,6 @@ export function createForward(deps: ForwardDeps): Forward {
       upstream.pool.dispatch(options, relay)
     })
   }
-}
-
-function createBody(req: IncomingMessage, framing: BodyFraming, route: RouteRule): RequestBody | null {
-  return framing.kind === 'none' ? null : new RequestBody(req, route.limits.bodyBytes)
 }
 
 function personOf({ record, vault }: SignedIn) {
