@@ -5,7 +5,7 @@ const placeholder =
 /** What is wrong with a text that should sign cookies; null when nothing is. */
 export function cookieKeyProblem(key: string): string | null {
   if (Buffer.byteLength(key) < 32) return 'is shorter than 32 bytes: make one with sallyport keys generate'
-  return isGuessable(key) ? 'does not look random: make one with sallyport keys generate' : null
+  return isPlaceholder(key) || isGuessable(key) ? 'does not look random: make one with sallyport keys generate' : null
 }
 
 /** The 32 bytes of a sealing key, or what is wrong with its text: base64, base64url or hex, however it is padded. */
@@ -18,7 +18,8 @@ export function decodeSealingKey(text: string): { key: Buffer } | { problem: str
   if (key === null || key.length !== 32) {
     return { problem: 'must be exactly 32 bytes in base64, base64url or hex: make one with sallyport keys generate --kind sealing' }
   }
-  return isGuessable(key.toString('latin1'))
+  // Random bytes may well hold a `<` and later a `>`: placeholders are looked for in the text alone.
+  return isPlaceholder(text) || isGuessable(key.toString('latin1'))
     ? { problem: 'does not look random: make one with sallyport keys generate --kind sealing' }
     : { key }
 }
@@ -30,7 +31,7 @@ export function isPlaceholder(text: string): boolean {
 
 /** Whether a text of 32 characters or more was typed rather than drawn. Of random hex, base64 or bytes none in millions is. */
 function isGuessable(text: string): boolean {
-  return isPlaceholder(text) || new Set(text).size < 8 || isRepetition(text) || isSequence(text)
+  return new Set(text).size < 8 || isRepetition(text) || isSequence(text)
 }
 
 function isRepetition(text: string): boolean {
