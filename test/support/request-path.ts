@@ -139,6 +139,7 @@ export function signedInAs(
         origin: `https://${host}`,
         acr: null,
         amr: [],
+        sealing: 'holder',
         secretHash: '',
         wrap: '',
       },
