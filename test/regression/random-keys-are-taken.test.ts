@@ -8,7 +8,7 @@ import { cookieKeyProblem, decodeSealingKey } from '../../src/config/key-strengt
 // What holds it now: placeholders are looked for in the text as it was written.
 describe('a random key', () => {
   it('is taken, whatever its bytes are', () => {
-    const bytes = Buffer.from('<'.padEnd(31, 'q8zR_k2!') + '>', 'latin1')
+    const bytes = Buffer.from(`${'<'.padEnd(31, 'q8zR_k2!')}>`, 'latin1')
 
     assert.ok('key' in decodeSealingKey(bytes.toString('base64url')))
   })
