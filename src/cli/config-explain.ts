@@ -3,10 +3,10 @@ import type { Origin, RouteRule } from '../config/config.ts'
 import { loadConfig } from '../config/load.ts'
 import { configFiles, configOption } from './config-files.ts'
 import { type Explanation, explain, type Forwarding } from './explanation.ts'
-import { print, printJson, strong, UsageError } from './terminal.ts'
+import { printJson, type Terminal, UsageError } from './terminal.ts'
 
 /** `sallyport config explain METHOD PATH`: 0 also for a request that would be refused, which is what was asked. */
-export function explainRequest(args: readonly string[]): number {
+export function explainRequest(args: readonly string[], terminal: Terminal): number {
   const { values, positionals } = parseArgs({
     args: [...args],
     options: { ...configOption, origin: { type: 'string' }, json: { type: 'boolean', default: false } },
@@ -16,12 +16,12 @@ export function explainRequest(args: readonly string[]): number {
   if (method === undefined || target === undefined || more.length > 0) {
     throw new UsageError('which request? sallyport config explain METHOD PATH, such as GET /api/orders')
   }
-  const config = loadConfig(configFiles(values.config))
+  const config = loadConfig(configFiles(values.config, terminal.env), terminal.env)
   const request = { method: method.toUpperCase(), target, origin: findOrigin(config.origins, values.origin) }
 
   const explanation = explain(config, request)
-  if (values.json) printJson({ method: request.method, target, origin: request.origin.href, ...withoutValues(explanation) })
-  else print([strong(`${request.method} ${target} on ${request.origin.href}`), ...describe(explanation)].join('\n'))
+  if (values.json) printJson(terminal, { method: request.method, target, origin: request.origin.href, ...withoutValues(explanation) })
+  else terminal.print([terminal.strong(`${request.method} ${target} on ${request.origin.href}`), ...describe(explanation)].join('\n'))
   return 0
 }
 

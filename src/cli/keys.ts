@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { parseArgs } from 'node:util'
-import { print, printJson, remark, UsageError } from './terminal.ts'
+import { printJson, type Terminal, UsageError } from './terminal.ts'
 
 const advice = {
   cookie:
@@ -10,7 +10,7 @@ const advice = {
 }
 
 /** `sallyport keys generate`: a new key on stdout, where it goes on stderr. */
-export function generateKey(args: readonly string[]): number {
+export function generateKey(args: readonly string[], terminal: Terminal): number {
   const { values } = parseArgs({
     args: [...args],
     options: { kind: { type: 'string', default: 'cookie' }, json: { type: 'boolean', default: false } },
@@ -19,8 +19,8 @@ export function generateKey(args: readonly string[]): number {
   if (kind !== 'cookie' && kind !== 'sealing') throw new UsageError('--kind is cookie or sealing')
 
   const key = randomBytes(32).toString('base64url')
-  if (json) printJson({ kind, key })
-  else print(key)
-  remark(advice[kind])
+  if (json) printJson(terminal, { kind, key })
+  else terminal.print(key)
+  terminal.remark(advice[kind])
   return 0
 }

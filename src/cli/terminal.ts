@@ -1,26 +1,36 @@
 import { styleText } from 'node:util'
 
+/** What a command has to do with the world outside: its environment, and where its words go. */
+export interface Terminal {
+  readonly env: NodeJS.ProcessEnv
+  /** What the command was asked for: to stdout, and nothing else goes there. */
+  print(text: string): void
+  /** Prompts, remarks and complaints: to stderr. */
+  remark(text: string): void
+  /** Emphasised where the terminal and its user want that. */
+  strong(text: string): string
+}
+
+/** Does a command's work with the arguments after its name; the exit code (contract.md section 11). */
+export type Command = (args: readonly string[], terminal: Terminal) => number | Promise<number>
+
 /** A command that was called wrongly; the sentence says how to call it. */
 export class UsageError extends Error {
   override name = 'UsageError'
 }
 
-/** What a command was asked for: goes to stdout, and nothing else does. */
-export function print(text: string): void {
-  process.stdout.write(`${text}\n`)
+/** The terminal of this process. */
+export function openTerminal(): Terminal {
+  return {
+    env: process.env,
+    print: text => void process.stdout.write(`${text}\n`),
+    remark: text => void process.stderr.write(`${text}\n`),
+    // Plain into a pipe and with NO_COLOR.
+    strong: text => styleText('bold', text, { stream: process.stdout }),
+  }
 }
 
-/** As {@link print}, for programs. */
-export function printJson(value: unknown): void {
-  print(JSON.stringify(value, null, 2))
-}
-
-/** Prompts, remarks and complaints: to stderr. */
-export function remark(text: string): void {
-  process.stderr.write(`${text}\n`)
-}
-
-/** Bold on a terminal that wants colours; plain into a pipe and with NO_COLOR. */
-export function strong(text: string): string {
-  return styleText('bold', text, { stream: process.stdout })
+/** As {@link Terminal.print}, for programs. */
+export function printJson(terminal: Terminal, value: unknown): void {
+  terminal.print(JSON.stringify(value, null, 2))
 }

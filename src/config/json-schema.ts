@@ -33,13 +33,11 @@ export function createJsonSchema(): JsonSchema {
 
 /** Says the default in words too, and lets every single value also come from outside; a secret only so. */
 function describe(node: JsonSchema): JsonSchema {
-  const { description, default: given, anyOf, ...rest } = node
+  const { description, default: byDefault, anyOf, ...rest } = node
   // That a whole section may be left out is seen from its members.
-  const byDefault = rest.properties === undefined ? given : undefined
+  const words = byDefault === undefined || rest.properties !== undefined ? '' : ` Default: ${inWords(byDefault)}.`
   const shown = {
-    ...(description !== undefined && {
-      description: byDefault === undefined ? description : `${description} Default: ${inWords(byDefault)}.`,
-    }),
+    ...(description !== undefined && { description: `${description}${words}` }),
     ...(byDefault !== undefined && { default: byDefault }),
   }
   if (rest.type === 'object') return { ...shown, ...rest, ...describeMembers(rest) }

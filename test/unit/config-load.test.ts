@@ -145,14 +145,14 @@ describe('a file', () => {
     )
   })
 
-  it('A-122 that grows when it is read is refused', () => {
+  it('that grows when it is read is refused', () => {
     const laughs = Array.from({ length: 9 }, (_, i) => `l${i + 1}: &l${i + 1} [${Array(9).fill(`*l${i}`).join(', ')}]`)
     const file = write('laughs.yaml', ['l0: &l0 [x]', ...laughs].join('\n'))
 
     assert.match(placesOf([file]).join(), /too many aliases/)
   })
 
-  it('A-122 that is nested without end is refused', () => {
+  it('that is nested without end is refused', () => {
     assert.match(placesOf([write('deep.yaml', `log: ${'['.repeat(200_000)}`)]).join(), /nested too deeply|not valid YAML|not indented/)
   })
 
@@ -196,7 +196,7 @@ describe('a value from a file', () => {
     assert.equal(loadConfig([file], env).identityProviders[0]?.clientAuth.secret, secret)
   })
 
-  it('CAUTH-11 of the session is read likewise, beside the id of its key', () => {
+  it('of the session is read likewise, beside the id of its key', () => {
     const key = randomBytes(32)
     write('conf/secrets/seal', `${key.toString('base64')}\r\n`)
     const file = write('conf/gateway.yaml', base.replace('env: SEALING_KEY', 'file: secrets/seal'))

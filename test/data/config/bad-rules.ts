@@ -32,7 +32,7 @@ const providers: readonly BadConfig[] = [
   inProvider('FLOW-04 a fixed nonce', '    authorizationParams: { Nonce: x } #!\n', /Nonce: is set by the gateway alone/),
   inProvider('FLOW-04 PKCE switched off', '    authorizationParams: { code_challenge_method: plain } #!\n', /code_challenge_method: is set by the gateway alone/),
   inProvider('FLOW-04 a scope from the browser', '    loginParams: [scope] #!\n', /loginParams\[0\]: is set by the gateway alone/),
-  inProvider('FLOW-04 A-025 a request object from the browser', '    loginParams: [request_uri] #!\n', /loginParams\[0\]: is set by the gateway alone/),
+  inProvider('FLOW-04 a request object from the browser', '    loginParams: [request_uri] #!\n', /loginParams\[0\]: is set by the gateway alone/),
   inProvider('a parameter that passes anyway', '    loginParams: [login_hint] #!\n', /is passed through anyway/),
   inProvider('a parameter of our own', '    loginParams: [return_to] #!\n', /means something to \/auth\/login itself/),
   inProvider('a parameter fixed and free', '    authorizationParams: { hd: a }\n    loginParams: [hd] #!\n', /loginParams\[0\]: has a fixed value in authorizationParams/),

@@ -34,6 +34,7 @@ export function makeEnv(): Record<string, string> {
     COOKIE_KEY: randomBytes(32).toString('base64url'),
     SEALING_KEY: randomBytes(32).toString('base64url'),
     SEALING_KEY_HEX: randomBytes(32).toString('hex'),
+    ORDERS_API_KEY: randomBytes(24).toString('base64url'),
     // Values with something wrong in them.
     SHORT_KEY: randomBytes(23).toString('base64url'),
     REPEATED_KEY: randomBytes(8).toString('hex').repeat(4),

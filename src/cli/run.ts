@@ -1,0 +1,69 @@
+import { readFileSync } from 'node:fs'
+import { ConfigError } from '../config/mistakes.ts'
+import { type Command, type Terminal, UsageError } from './terminal.ts'
+import { usageOf } from './usage.ts'
+
+// Each is imported when it is asked for: `keys generate` starts without the schema, `config` without the gateway.
+const commands: Readonly<Record<string, () => Promise<Command>>> = {
+  serve: async () => (await import('./serve.ts')).serve,
+  demo: async () => (await import('./demo.ts')).demo,
+  'config check': async () => (await import('./config-check.ts')).checkConfig,
+  'config schema': async () => (await import('./config-schema.ts')).printSchema,
+  'config explain': async () => (await import('./config-explain.ts')).explainRequest,
+  'keys generate': async () => (await import('./keys.ts')).generateKey,
+}
+
+const exitCode = { ok: 0, other: 1, usageOrConfig: 2 }
+
+/**
+ * Runs a command line.
+ *
+ * @param args what follows the program's name
+ * @returns the exit code (contract.md section 11); never throws
+ */
+export async function run(args: readonly string[], terminal: Terminal): Promise<number> {
+  try {
+    return await dispatch(args, terminal)
+  } catch (error) {
+    return complain(error, terminal)
+  }
+}
+
+async function dispatch(args: readonly string[], terminal: Terminal): Promise<number> {
+  const firstOption = args.findIndex(arg => arg.startsWith('-'))
+  const words = firstOption === -1 ? args : args.slice(0, firstOption)
+  const name = [words.slice(0, 2).join(' '), words[0] ?? ''].find(candidate => Object.hasOwn(commands, candidate))
+  if (args[0] === '--version' || args.includes('--help') || args.includes('-h')) {
+    terminal.print(args[0] === '--version' ? version() : usageOf(name ?? words.join(' ')))
+    return exitCode.ok
+  }
+  const load = name === undefined ? undefined : commands[name]
+  if (load === undefined || name === undefined) {
+    const called = words.slice(0, 2).join(' ')
+    throw new UsageError(`${called === '' ? 'which command?' : `there is no command "${called}".`} See sallyport --help`)
+  }
+  const command = await load()
+  return command(args.slice(name.split(' ').length), terminal)
+}
+
+/** Says what went wrong; an error that nobody expected keeps its stack. */
+function complain(error: unknown, terminal: Terminal): number {
+  if (error instanceof ConfigError) {
+    terminal.remark(error.message)
+    return exitCode.usageOrConfig
+  }
+  if (!(error instanceof Error)) throw error
+  const code = 'code' in error ? String(error.code) : ''
+  if (error instanceof UsageError || code.startsWith('ERR_PARSE_ARGS_')) {
+    terminal.remark(`sallyport: ${error.message}`)
+    return exitCode.usageOrConfig
+  }
+  terminal.remark(`sallyport: ${code === '' ? error.stack : error.message}`)
+  return exitCode.other
+}
+
+function version(): string {
+  // Two folders up from src/cli and from dist/cli alike.
+  const manifest = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
+  return manifest.version
+}
