@@ -25,7 +25,7 @@ export async function startGateway(options: GatewayOptions): Promise<Program> {
   const file = join(options.folder, 'gateway.yaml')
   // JSON is YAML.
   await writeFile(file, JSON.stringify(describe(options, port)))
-  const main = fileURLToPath(new URL('../src/main.ts', import.meta.url))
+  const main = fileURLToPath(new URL('../src/cli/main.ts', import.meta.url))
   const { cookieKey, sealingKey } = options.secrets
   const env = {
     NODE_ENV: 'production',
@@ -33,7 +33,7 @@ export async function startGateway(options: GatewayOptions): Promise<Program> {
     BENCH_SEALING_KEY: sealingKey,
     BENCH_CLIENT_SECRET: 'unused'.repeat(6),
   }
-  return startProgram({ core: cores.tested, port, env, command: [process.execPath, main, '--config', file] })
+  return startProgram({ core: cores.tested, port, env, command: [process.execPath, main, 'serve', '--config', file] })
 }
 
 function describe({ origin, path, upstreamPort, redisUrl, namespace }: GatewayOptions, port: number) {
@@ -46,6 +46,7 @@ function describe({ origin, path, upstreamPort, redisUrl, namespace }: GatewayOp
         issuer: 'http://127.0.0.1:1',
         clientId: 'bench',
         clientAuth: { method: 'client_secret_basic', secret: { env: 'BENCH_CLIENT_SECRET' } },
+        scopes: ['openid', 'orders.read'],
         allow: 'everyone',
       },
     },

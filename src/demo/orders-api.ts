@@ -7,6 +7,8 @@ export interface OrdersApiOptions {
   readonly place: Place
   /** The provider whose tokens it takes. */
   readonly issuer: string
+  /** Where the provider's keys are. */
+  readonly keySet: URL
   /** What its tokens must be made for. */
   readonly audience: string
 }
@@ -34,7 +36,7 @@ const maxOrders = 100
  *   GET /api/ops      totals, for the ops group     (orders.read; the gateway's route asks for the group)
  */
 export async function startOrdersApi(options: OrdersApiOptions): Promise<Running> {
-  const keys = createRemoteJWKSet(new URL('/jwks', options.issuer))
+  const keys = createRemoteJWKSet(options.keySet)
   const orders: Order[] = [
     { id: 1, item: 'Lantern', by: 'alice' },
     { id: 2, item: 'Rope, 20 m', by: 'bob' },

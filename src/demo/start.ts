@@ -66,7 +66,7 @@ async function startParts(gateway: string, secrets: DemoSecrets, ports: typeof d
   try {
     const client = { id: clientId, secret: secrets.CLIENT_SECRET, origin: gateway }
     const provider = await start(startIdentityProvider({ place: placeAt(ports.provider), client, people, audience }))
-    const api = await start(startOrdersApi({ place: placeAt(ports.api), issuer: provider, audience }))
+    const api = await start(startOrdersApi({ place: placeAt(ports.api), issuer: provider, keySet: new URL('/jwks', provider), audience }))
     const web = await start(startWeb({ place: placeAt(ports.web), providerOrigin: provider }))
     return { parts: { gateway, provider, api, web }, people, close }
   } catch (error) {

@@ -32,7 +32,7 @@ describe('the demo API', () => {
       createServer((_req, res) => res.setHeader('content-type', 'application/json').end(JSON.stringify(jwks))),
       anywhere,
     )
-    api = await startOrdersApi({ place: anywhere, issuer: issuer.origin, audience })
+    api = await startOrdersApi({ place: anywhere, issuer: issuer.origin, keySet: new URL('/jwks', issuer.origin), audience })
   })
 
   after(async () => {

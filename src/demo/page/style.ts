@@ -62,7 +62,7 @@ progress::-webkit-progress-bar { background: var(--line) }
 progress::-webkit-progress-value { background: var(--accent) }
 progress::-moz-progress-bar { background: var(--accent) }
 
-#answer pre { margin: .3rem 0 0; padding: .6rem .75rem; max-height: 12rem; overflow: auto; font: .84rem/1.45 ui-monospace, Menlo, Consolas, monospace; background: var(--code); border: 1px solid var(--line); border-radius: .5rem; white-space: pre-wrap; overflow-wrap: anywhere }
+#answer pre { margin: .3rem 0 0; padding: .6rem .75rem; max-height: 9rem; overflow: auto; font: .84rem/1.45 ui-monospace, Menlo, Consolas, monospace; background: var(--code); border: 1px solid var(--line); border-radius: .5rem; white-space: pre-wrap; overflow-wrap: anywhere }
 .good, .bad { margin: 0; font-weight: 600 }
 .good { color: var(--good) }
 .bad { color: var(--bad) }
