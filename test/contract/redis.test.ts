@@ -25,7 +25,7 @@ after(async () => {
   await upstream.close()
 })
 
-const secrets = { ...makeSecrets(), REDIS_URL: '' }
+const secrets: Record<string, string> = makeSecrets()
 
 async function startOverRedis(session: Record<string, unknown> = {}): Promise<TestGateway> {
   const store = { kind: 'redis', url: { env: 'REDIS_URL' }, namespace: 'sp' }

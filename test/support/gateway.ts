@@ -65,6 +65,7 @@ export async function startGateway(options: TestGatewayOptions = {}): Promise<Te
   const host = options.host ?? 'app.example.test'
   const origin = `https://${host}`
   const upstream = options.upstream ?? 'http://127.0.0.1:9'
+  const secrets = { CLIENT_SECRET: options.idp?.clientSecret ?? 'a-secret-of-no-use', ...(options.secrets ?? makeSecrets()) }
   const config = compileConfig(
     {
       origins: [origin],
@@ -79,16 +80,17 @@ export async function startGateway(options: TestGatewayOptions = {}): Promise<Te
       log: { level: 'debug' },
       ...options.config,
     },
-    { env: { CLIENT_SECRET: options.idp?.clientSecret ?? 'unused', ...(options.secrets ?? makeSecrets()) } },
+    { env: secrets },
   )
   options.idp?.register({ redirectUris: [`${origin}/auth/callback/main`], postLogoutRedirectUris: [`${origin}/auth/logged-out`] })
 
   const clock = options.clock ?? makeClock()
   const [lines, audit]: [Line[], Line[]] = [[], []]
+  const written: string[] = []
   const gateway = createGateway(config, {
     now: clock.now,
-    logTo: collect(lines),
-    auditTo: collect(audit),
+    logTo: collect(lines, written),
+    auditTo: collect(audit, written),
     ...(options.store === undefined ? {} : { store: options.store }),
   })
   const server = createPublicServer(config.listen, gateway.handler)
@@ -107,8 +109,14 @@ export async function startGateway(options: TestGatewayOptions = {}): Promise<Te
       server.closeAllConnections()
       await closeServer(server, 0)
       await gateway.close()
+      // LOG-03, over the whole suite: whatever a test did, no secret of it was logged.
+      assertNoneIn(written.join(''), [...(options.idp?.issued ?? []), ...Object.values(secrets)])
     },
   }
+}
+
+function assertNoneIn(text: string, canaries: readonly string[]): void {
+  for (const canary of canaries) if (canary !== '' && text.includes(canary)) throw new Error(`a secret was logged: ${canary.slice(0, 12)}…`)
 }
 
 /** The provider section for a provider of test/support. */
@@ -134,9 +142,10 @@ export function sessionConfig(changes: Record<string, unknown> = {}): Record<str
   }
 }
 
-function collect(lines: Line[]): Writable {
+function collect(lines: Line[], written: string[]): Writable {
   return new Writable({
     write(chunk, _encoding, done) {
+      written.push(String(chunk))
       for (const text of String(chunk).split('\n')) if (text !== '') lines.push(JSON.parse(text) as Line)
       done()
     },
