@@ -19,7 +19,7 @@ export interface RedisConnection {
    * Sends commands in this very call, or rejects at once where nothing can be sent.
    *
    * @param verb what the operator is told of when Redis refuses it
-   * @throws {GatewayError} `store_unavailable`, at the latest after 900 ms without an answer
+   * @throws {GatewayError} `store_unavailable`, after about 1 s without an answer
    */
   ask<Reply, Result>(verb: string, send: (client: RedisClient) => Promise<Reply>, read: (reply: Reply) => Result): Promise<Result>
   /** Waits for what was asked, then leaves nothing behind. */
@@ -29,7 +29,7 @@ export interface RedisConnection {
 const connectTimeoutMs = 800
 // With the handshake, whose answer no timeout of the client's covers.
 const attemptTimeoutMs = 1200
-const longestPauseMs = 800
+const longestPauseMs = 600
 
 /**
  * Opens a connection and keeps it open: whatever goes wrong, the client is thrown away and another one is
@@ -43,7 +43,7 @@ const longestPauseMs = 800
  */
 export function createRedisConnection(options: RedisConnectionOptions): RedisConnection {
   checkUrl(options)
-  const inFlight = createInFlight()
+  const inFlight = createInFlight({ now: () => performance.now() })
   const health = createRedisHealth(options.onEvent)
   let ready: RedisClient | null = null
   let lossReason: unknown

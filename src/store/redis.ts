@@ -13,7 +13,7 @@ const spent = storeMark
 
 /**
  * Creates a store over one Redis. It connects in the background and, after an outage, by itself; until then
- * every verb rejects at once. No verb waits longer than 900 ms for an answer. docs/store.md has keys, ACL and numbers.
+ * every verb rejects at once. None waits longer than about 1 s for an answer. docs/store.md has keys, ACL and numbers.
  *
  * @throws {TypeError} for a URL or namespace that is none
  */

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -49,12 +49,8 @@ const observer = { username: 'observer', password: 'observer-of-this-test' }
 /** Starts a redis-server of its own on a free port of the loopback, which writes nothing to disk. */
 export async function startRedis(options: RedisServerOptions = {}): Promise<RedisServer> {
   const folder = await mkdtemp(join(tmpdir(), 'sallyport-redis-'))
-  const aclFile = join(folder, 'users.acl')
-  await writeFile(aclFile, [...(options.acl ?? []), `user ${observer.username} on >${observer.password} ~* &* +@all`, ''].join('\n'))
-
   const host = '127.0.0.1'
   const tls = options.tls
-  if (tls !== undefined) await Promise.all([writeFile(join(folder, 'cert.pem'), tls.cert), writeFile(join(folder, 'key.pem'), tls.key)])
   let port = 0
   let child: ChildProcess
   // Between finding a free port and listening on it, somebody else may have taken it.
@@ -68,7 +64,16 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
     }
   }
 
+  // Each time anew, because stop() leaves nothing behind.
+  async function writeFiles(): Promise<void> {
+    const users = [...(options.acl ?? []), `user ${observer.username} on >${observer.password} ~* &* +@all`, '']
+    const files = { 'users.acl': users.join('\n'), 'cert.pem': tls?.cert ?? '', 'key.pem': tls?.key ?? '' }
+    await mkdir(folder, { recursive: true })
+    await Promise.all(Object.entries(files).map(([name, content]) => writeFile(join(folder, name), content)))
+  }
+
   async function launch(): Promise<ChildProcess> {
+    await writeFiles()
     const ports = tls === undefined ? ['--port', `${port}`] : ['--port', '0', '--tls-port', `${port}`, '--tls-auth-clients', 'no']
     if (tls !== undefined) ports.push('--tls-cert-file', 'cert.pem', '--tls-key-file', 'key.pem')
     const args = [
@@ -78,7 +83,7 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
       '--dir',
       folder,
       '--aclfile',
-      aclFile,
+      'users.acl',
       '--save',
       '',
       '--appendonly',
@@ -87,7 +92,9 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
     ]
     const started = spawn('redis-server', args, { stdio: 'ignore' })
     // The tests may end in any way: nothing may stay behind.
-    process.once('exit', () => started.kill('SIGKILL'))
+    const killAtExit = () => started.kill('SIGKILL')
+    process.once('exit', killAtExit)
+    started.once('exit', () => process.off('exit', killAtExit))
     await once(started, 'spawn')
     const giveUpAt = Date.now() + startDeadlineMs
     while (!(await isAnswering())) {
@@ -110,9 +117,13 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
     }
   }
 
+  // Whatever name the certificate of a test is for.
   function openClient() {
     const socket = { host, port, connectTimeout: 1000, socketTimeout: 5000, reconnectStrategy: false } as const
-    return createClient({ ...observer, socket: tls === undefined ? socket : { ...socket, tls: true, ca: tls.cert } })
+    return createClient({
+      ...observer,
+      socket: tls === undefined ? socket : { ...socket, tls: true, ca: tls.cert, checkServerIdentity: () => undefined },
+    })
   }
 
   function isAnswering(): Promise<boolean> {
@@ -125,8 +136,9 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
   async function end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
     if (hasEnded(child)) return
     const exit = once(child, 'exit')
-    child.kill('SIGCONT')
     child.kill(signal)
+    // A frozen one hears nothing but SIGKILL.
+    if (signal === 'SIGTERM') child.kill('SIGCONT')
     await exit
   }
 

@@ -1,0 +1,226 @@
+import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
+import { after, before, describe, it } from 'node:test'
+import { createClient } from 'redis'
+import { createRedisStore, type RedisStoreOptions } from '../../src/store/redis.ts'
+import type { Store } from '../../src/store/store.ts'
+import { makeCertificate } from '../support/certificate.ts'
+import { type RedisServer, startRedis } from '../support/redis-server.ts'
+import { listenToStore } from '../support/store-events.ts'
+import { isUnavailable, newId } from './store-suite.ts'
+
+const life = { sessionTtlMs: 60_000, vaultTtlMs: 60_000 }
+
+describe('RDS-05 TLS to Redis', () => {
+  const certificate = makeCertificate()
+  let redis: RedisServer
+
+  before(async () => {
+    redis = await startRedis({ tls: certificate })
+  })
+  after(() => redis.stop())
+
+  it('is made with a Redis that the given authority vouches for', async t => {
+    const { store, events } = open(t, { url: redis.url, tls: { ca: Buffer.from(certificate.cert) } })
+
+    await events.until('up')
+
+    assert.equal(await store.ping(), undefined)
+  })
+
+  const refused = {
+    'under another authority': { tls: { ca: Buffer.from(makeCertificate().cert) } },
+    'under the well-known authorities': {},
+  }
+  for (const [name, options] of Object.entries(refused)) {
+    it(`is not made ${name}`, async t => {
+      const { store, events } = open(t, { url: redis.url, ...options })
+
+      await events.until('down')
+
+      await assert.rejects(() => store.ping(), isUnavailable)
+      assert.match(events.told.join(), /^down: .*certificate/)
+    })
+  }
+
+  it('is not made with a certificate for another name', async t => {
+    const foreign = makeCertificate(['redis.example'])
+    const impostor = await startRedis({ tls: foreign })
+    t.after(() => impostor.stop())
+    const { store, events } = open(t, { url: impostor.url, tls: { ca: Buffer.from(foreign.cert) } })
+
+    await events.until('down')
+
+    await assert.rejects(() => store.ping(), isUnavailable)
+  })
+
+  it('is not left out when Redis wants it', async t => {
+    const { store, events } = open(t, { url: redis.url.replace('rediss:', 'redis:') })
+
+    await events.until('down')
+
+    await assert.rejects(() => store.ping(), isUnavailable)
+  })
+})
+
+describe('RDS-05 the ACL user of docs/store.md', () => {
+  let redis: RedisServer
+
+  before(async () => {
+    const page = await readFile(new URL('../../docs/store.md', import.meta.url), 'utf8')
+    const line = /^user sallyport .+$/m.exec(page)?.[0] ?? ''
+    redis = await startRedis({ acl: ['user default off', line.replace('PASSWORD', 'sesame')] })
+  })
+  after(() => redis.stop())
+
+  it('can do nothing but what the store needs, in its own keys', async t => {
+    const client = createClient({ url: redis.url, username: 'sallyport', password: 'sesame', socket: { reconnectStrategy: false } })
+    t.after(() => client.destroy())
+    await client.connect()
+    const forbidden = [
+      ['KEYS', '*'],
+      ['SCAN', '0'],
+      ['CONFIG', 'GET', '*'],
+      ['FLUSHALL'],
+      ['FLUSHDB'],
+      ['ACL', 'LIST'],
+      ['MONITOR'],
+      ['SCRIPT', 'LOAD', 'return 1'],
+      ['PERSIST', 'sp:{x}:v'],
+      ['GET', 'other:{x}:v'],
+      ['MGET', 'sp:{x}:v', 'other:{x}:v'],
+      ['SET', 'spy', '1'],
+      ['DEL', 'other'],
+      ['EVAL', "return redis.call('KEYS', '*')", '0'],
+      ['EVAL', "return redis.call('GET', 'other')", '0'],
+    ]
+
+    for (const command of forbidden) {
+      // From inside a script, Redis 7 reports the refusal in words of its own.
+      await assert.rejects(client.sendCommand(command), /NOPERM|user executing the script/, `${command} was let through`)
+    }
+  })
+
+  it('is let in with its password alone, and as soon as that is right', async t => {
+    const { store, events } = open(t, { url: redis.url.replace('//', '//sallyport:wrong-one@') })
+
+    await events.until('down')
+    assert.deepEqual(events.told, ['down: WRONGPASS'])
+    const error = await store.ping().catch((thrown: unknown) => thrown)
+    assert.ok(!`${error} ${(error as Error).cause}`.includes('wrong-one'))
+
+    await redis.send('ACL', 'SETUSER', 'sallyport', '>wrong-one')
+    await events.until('up')
+    assert.equal(await store.ping(), undefined)
+  })
+
+  it('may have any characters in its password, percent-encoded in the URL', async t => {
+    const password = 'a/b:c@d#e %?'
+    await redis.send('ACL', 'SETUSER', 'sallyport', `>${password}`)
+    const { store, events } = open(t, { url: redis.url.replace('//', `//sallyport:${encodeURIComponent(password)}@`) })
+
+    await events.until('up')
+
+    assert.equal(await store.ping(), undefined)
+  })
+})
+
+describe('the Redis store where Redis refuses', () => {
+  let redis: RedisServer
+
+  before(async () => {
+    redis = await startRedis()
+  })
+  after(() => redis.stop())
+
+  async function createFamily(store: Store): Promise<string> {
+    const id = newId()
+    assert.equal(await store.createFamily(id, { session: 'session', vault: 'vault' }, life), true)
+    return id
+  }
+
+  it('RDS-06 rejects, tells the operator once, and tells when it is over', async t => {
+    const { store, events } = open(t, { url: redis.url })
+    await events.until('up')
+    const id = await createFamily(store)
+
+    await redis.send('ACL', 'SETUSER', 'default', '-mget')
+    for (let call = 0; call < 3; call += 1) await assert.rejects(async () => store.readFamily(id, '0'), isUnavailable)
+    assert.equal(await store.peekOnce({ kind: 'attempt', id }), null)
+    assert.deepEqual(events.told, ['up', 'down: readFamily: NOPERM'])
+
+    await redis.send('ACL', 'SETUSER', 'default', '+mget')
+    assert.equal((await store.readFamily(id, '0')).session, 'session')
+    assert.deepEqual(events.told, ['up', 'down: readFamily: NOPERM', 'up'])
+  })
+
+  it('RDS-06 takes nothing new when Redis is full, and still ends what there is', async t => {
+    const { store, events } = open(t, { url: redis.url })
+    await events.until('up')
+    const id = await createFamily(store)
+    t.after(() => redis.send('CONFIG', 'SET', 'maxmemory', '0'))
+    await redis.send('CONFIG', 'SET', 'maxmemory', '1')
+
+    await assert.rejects(() => store.createFamily(newId(), { session: 's', vault: 'v' }, life), isUnavailable)
+    await assert.rejects(() => store.putOnce({ kind: 'attempt', id }, 'value', 1000), isUnavailable)
+    assert.equal((await store.readFamily(id, '0')).session, 'session')
+    assert.equal(await store.endFamily(id, 'logged_out', 1000), true)
+
+    assert.deepEqual(await store.readFamily(id, '0'), { session: null, vault: null })
+    assert.deepEqual(events.told, ['up', 'down: createFamily: OOM', 'down: putOnce: OOM'])
+  })
+
+  it('RDS-06 reads from a Redis that became a replica, and rejects what would be lost there', async t => {
+    const { store, events } = open(t, { url: redis.url })
+    await events.until('up')
+    const id = await createFamily(store)
+    t.after(() => redis.send('REPLICAOF', 'NO', 'ONE'))
+    // Nobody listens on port 1: the replica keeps what it has.
+    await redis.send('REPLICAOF', '127.0.0.1', '1')
+
+    await assert.rejects(() => store.endFamily(id, 'logged_out', 1000), isUnavailable)
+
+    assert.deepEqual(await store.readFamily(id, '0'), { session: 'session', vault: 'vault' })
+    assert.deepEqual(events.told, ['up', 'down: endFamily: READONLY'])
+  })
+
+  it('RDS-06 rejects where a key holds something else', async t => {
+    const { store, events } = open(t, { url: redis.url })
+    await events.until('up')
+    const id = newId()
+    await redis.send('RPUSH', `sp:{${id}}:o:attempt`, 'value')
+
+    await assert.rejects(() => store.peekOnce({ kind: 'attempt', id }), isUnavailable)
+    await assert.rejects(() => store.takeOnce({ kind: 'attempt', id }, 'value'), isUnavailable)
+
+    assert.deepEqual(events.told, ['up', 'down: peekOnce: WRONGTYPE', 'down: takeOnce: WRONGTYPE'])
+  })
+})
+
+describe('createRedisStore', () => {
+  it('refuses what is no URL of Redis, without repeating it', () => {
+    for (const url of ['', 'redis', 'http://user:sesame@127.0.0.1', 'redis//user:sesame@127.0.0.1']) {
+      assert.throws(
+        () => createRedisStore({ url, namespace: 'sp' }),
+        error => error instanceof TypeError && !error.message.includes('sesame'),
+      )
+    }
+  })
+
+  it('refuses an authority where nothing would be checked against it', () => {
+    assert.throws(() => createRedisStore({ url: 'redis://127.0.0.1', namespace: 'sp', tls: { ca: Buffer.alloc(0) } }), TypeError)
+  })
+
+  it('RDS-10 refuses a namespace that is more than a name', () => {
+    for (const namespace of ['', 'a:b', '{sp}', 'sp*', 'a'.repeat(33)]) {
+      assert.throws(() => createRedisStore({ url: 'redis://127.0.0.1', namespace }), TypeError)
+    }
+  })
+})
+
+function open(t: { after(clean: () => Promise<void>): void }, options: Omit<RedisStoreOptions, 'namespace' | 'onEvent'>) {
+  const events = listenToStore()
+  const store = createRedisStore({ ...options, namespace: 'sp', onEvent: events.onEvent })
+  t.after(() => store.close())
+  return { store, events }
+}
