@@ -8,7 +8,6 @@ export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 export interface Log {
   /** @param event a stable snake_case name of what happened */
   write(level: LogLevel, event: string, fields?: LogFields): void
-  isOn(level: LogLevel): boolean
 }
 
 /** Creates the program's log: one JSON object a line; the time in UTC. */
@@ -24,8 +23,9 @@ export function createLog(options: { readonly level: string; readonly destinatio
     options.destination,
   )
   return {
-    write: (level, event, fields = {}) => logger[level](pickKnown(fields), event),
-    isOn: level => logger.isLevelEnabled(level),
+    write(level, event, fields = {}) {
+      if (logger.isLevelEnabled(level)) logger[level](pickKnown(fields), event)
+    },
   }
 }
 
@@ -37,7 +37,8 @@ export function openOutput(output: 'stdout' | { readonly file: string }): Destin
 /** Only fields of the list, their texts cleaned: what is not on it has no way into the log (LOG-03). */
 export function pickKnown(fields: LogFields): LogFields {
   const known: Record<string, unknown> = {}
-  for (const [name, value] of Object.entries(fields)) {
+  for (const name in fields) {
+    const value: unknown = fields[name as keyof LogFields]
     if (value === undefined || !Object.hasOwn(logFieldNames, name)) continue
     known[name] = typeof value === 'string' ? cleanText(value) : value
   }
