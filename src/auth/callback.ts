@@ -73,8 +73,10 @@ export function createCallback(deps: CallbackDeps): RequestHandler {
   async function redeem(res: Response, provider: Provider, query: URLSearchParams, ticket: AttemptTicket, attempt: Attempt): Promise<void> {
     const { origin } = exchangeOf(res).target
     // Another connection's answer, be it to the same issuer (mix-up; RFC 9700 §4.4).
-    if (attempt.provider !== provider.config.id) throw mismatch('provider_mismatch')
-    if (attempt.origin !== origin.href) throw mismatch('origin_mismatch')
+    if (attempt.provider !== provider.config.id)
+      throw new GatewayError('bad_request', 'another provider answers', { reason: 'provider_mismatch' })
+    if (attempt.origin !== origin.href)
+      throw new GatewayError('bad_request', 'the answer comes to another origin', { reason: 'origin_mismatch' })
     const signIn = await provider.redeem({
       redirectUri: callbackUri(config, origin.href, provider.config.id),
       query,
@@ -97,8 +99,4 @@ function isSilentRefusal(error: unknown, attempt: Attempt): boolean {
 
 function replayed(): GatewayError {
   return new GatewayError('attempt_replayed', 'the callback was presented before', { reason: 'callback' })
-}
-
-function mismatch(reason: string): GatewayError {
-  return new GatewayError('bad_request', 'the attempt was begun for another callback', { reason })
 }

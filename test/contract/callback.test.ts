@@ -310,6 +310,17 @@ describe('GET /auth/callback/{provider}', () => {
     }
   })
 
+  it('FLOW-16 is for navigations: a script or a prefetch uses nothing up', async () => {
+    const visitor = createVisitor(gateway)
+    const callback = await visitor.begin(idp)
+
+    const byScript = await visitor.call(pathOf(callback))
+    const ahead = await visitor.visit(pathOf(callback), { headers: { 'sec-purpose': 'prefetch' } })
+
+    for (const response of [byScript, ahead]) assert.equal(response.headers['sallyport-error'], 'navigation_required')
+    assert.equal((await visitor.finish(callback)).status, 303)
+  })
+
   it('has no callback for a provider that is not configured, nor for another spelling of one that is', async () => {
     for (const name of ['other', 'Main', 'm%61in', '__proto__', 'constructor']) {
       const response = await request(gateway.app).get(`/auth/callback/${name}?code=x&state=y`).set('host', gateway.host)
@@ -336,28 +347,6 @@ describe('GET /auth/callback/{provider}', () => {
       assert.deepEqual(names(visitor), [])
     })
   }
-})
-
-describe('the callbacks of two providers', () => {
-  it('A-010 A-013 ISS-06 do not take answers to each other, and the attempt is burned', async t => {
-    const idp = await startIdentityProvider()
-    t.after(idp.close)
-    const one = providerConfig(idp)
-    const gateway = await startGateway({ idp, config: { identityProviders: { one, two: { ...one } } } })
-    t.after(gateway.close)
-    idp.register({ redirectUris: ['one', 'two'].map(id => `${gateway.origin}/auth/callback/${id}`) })
-    const visitor = createVisitor(gateway)
-    const callback = await visitor.begin(idp, { query: 'provider=one' })
-    const swapped = new URL(callback.href.replace('/callback/one', '/callback/two'))
-
-    const refused = await visitor.finish(swapped)
-    const late = await visitor.finish(callback)
-
-    assert.equal(refused.status, 400)
-    assert.equal(gateway.audit.find(({ reason }) => reason === 'provider_mismatch')?.code, 'bad_request')
-    assert.equal(idp.tokenRequests.length, 0)
-    assert.equal(late.status, 400)
-  })
 })
 
 function pathOf(url: URL): string {

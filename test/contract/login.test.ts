@@ -182,6 +182,21 @@ describe('GET /auth/login', () => {
     assert.ok([...visitor.jar].join('; ').length < 1024)
   })
 
+  it('A-043 CKE-07 clears what somebody planted, a bounded number at a time, and starts all the same', async () => {
+    const names = Array.from({ length: 200 }, (_, index) => `__Host-Http-sallyport.attempt.${String(index).padStart(8, 'x')}`)
+    const cookie = [...names, '__Host-Http-sallyport.attempt.<b>'].map(name => `${name}=junk`).join('; ')
+    const visitor = createVisitor(gateway)
+
+    const response = await visitor.visit('/auth/login', { headers: { cookie } })
+
+    assert.equal(response.status, 302)
+    assert.deepEqual(
+      visitor.setCookies.slice(0, -1).map(line => line.split('=')[0]),
+      names.slice(0, 20),
+    )
+    assert.match(visitor.setCookies.at(-1) ?? '', attemptCookie)
+  })
+
   it('FLOW-18 lets the tabs that are open finish in any order', async () => {
     const visitor = createVisitor(gateway)
     const tabs = [await visitor.begin(idp, { returnTo: '/reports' }), await visitor.begin(idp, { returnTo: '/other' })]
