@@ -28,12 +28,12 @@ export function createReturnTo(deps: ReturnToDeps): ReturnTo {
   return function returnTo(value, origin, options = { mayBeAbsolute: false }) {
     if (value.length > longestReturnTo || holdsControls(value)) return fallback
     const isPath = value.startsWith('/') && !value.startsWith('//')
-    // Both slashes are asked for: the URL standard takes `https:app` for a path on an https page, people do not.
+    // The scheme and both slashes: the URL standard takes `https:app` for a path on an https page, and says of a blob:
+    // URL that its origin is the one written inside it.
     if (!isPath && !(options.mayBeAbsolute && /^https?:\/\/[^/]/i.test(value))) return fallback
 
     const url = URL.parse(value, origin.href)
-    // Not `url.origin`: a blob: URL claims the origin that stands inside it.
-    if (url === null || `${url.protocol}//${url.host}` !== origin.href || url.username !== '' || url.password !== '') return fallback
+    if (url === null || url.origin !== origin.href || url.username !== '' || url.password !== '') return fallback
 
     // Read as the gateway will read it when the browser asks for it: `/.//evil.test` has become `//evil.test` here.
     const target = readTarget(url, origin)

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { providerConfig, startGateway } from '../support/gateway.ts'
 import { startIdentityProvider } from '../support/identity-provider.ts'
-import { createVisitor } from '../support/visitor.ts'
+import { createVisitor, refreshOf } from '../support/visitor.ts'
 
 describe('the callbacks of two providers', () => {
   it('A-010 A-013 ISS-06 do not take answers to each other, and the attempt is burned', async t => {
@@ -41,5 +41,21 @@ describe('the callbacks of two origins', () => {
     assert.equal(response.status, 400)
     assert.equal(gateway.audit.at(-1)?.reason, 'origin_mismatch')
     assert.equal(idp.tokenRequests.length, 0)
+  })
+  it('FLOW-06 are not finished on another origin than the one they came to', async t => {
+    const idp = await startIdentityProvider()
+    t.after(idp.close)
+    const origins = ['https://one.example.test', 'https://two.example.test']
+    const gateway = await startGateway({ idp, host: 'one.example.test', config: { origins } })
+    t.after(gateway.close)
+    const visitor = createVisitor(gateway)
+    const callback = await visitor.begin(idp)
+    const handOff = await visitor.visit(callback.pathname + callback.search, { site: 'cross-site' })
+
+    const response = await visitor.visit(refreshOf(handOff) ?? '', { headers: { host: 'two.example.test' } })
+
+    assert.equal(response.status, 400)
+    assert.deepEqual([...visitor.jar.keys()], [])
+    assert.equal(gateway.events().includes('sign_in'), false)
   })
 })

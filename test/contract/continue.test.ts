@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { createMemoryStore } from '../../src/store/memory.ts'
 import { brokenStore } from '../support/broken-store.ts'
-import { startGateway, type TestGateway } from '../support/gateway.ts'
+import { makeSecrets, startGateway, type TestGateway } from '../support/gateway.ts'
 import { type IdentityProvider, startIdentityProvider } from '../support/identity-provider.ts'
 import { createVisitor, refreshOf, type Visitor } from '../support/visitor.ts'
 
@@ -201,6 +201,22 @@ describe('GET /auth/continue/{attempt}', () => {
     }
   })
 
+  it('FLOW-15 judges the destination once more when it is used', async t => {
+    const shared = { idp, store: createMemoryStore({ now: Date.now }), secrets: makeSecrets() }
+    const routes = (kind: string) => ({ routes: [{ path: '/reports', upstream: 'http://127.0.0.1:9', kind, access: 'anyone' }] })
+    const [before, after] = [
+      await startGateway({ ...shared, config: routes('page') }),
+      await startGateway({ ...shared, config: routes('api') }),
+    ]
+    t.after(() => Promise.all([before.close(), after.close()]))
+    const visitor = createVisitor(before)
+    const handOff = await arriveAtHandOff(visitor, '/reports')
+
+    const response = await createVisitor(after, visitor.jar).visit(handOff)
+
+    assert.deepEqual([response.status, response.headers.location], [303, '/'])
+  })
+
   it('FLOW-16 is for navigations', async () => {
     const visitor = createVisitor(gateway)
     const handOff = await arriveAtHandOff(visitor)
@@ -227,8 +243,8 @@ describe('GET /auth/continue/{attempt}', () => {
   })
 
   /** To where the browser has seen the callback's answer and not yet gone on. */
-  async function arriveAtHandOff(visitor: Visitor): Promise<string> {
-    const callback = await visitor.begin(idp)
+  async function arriveAtHandOff(visitor: Visitor, returnTo = '/'): Promise<string> {
+    const callback = await visitor.begin(idp, { returnTo })
     const response = await visitor.visit(callback.pathname + callback.search, { site: 'cross-site' })
     return refreshOf(response) ?? assert.fail(`no hand-off: ${response.status}`)
   }

@@ -3,7 +3,7 @@ import { after, before, describe, it } from 'node:test'
 import request from 'supertest'
 import { createMemoryStore } from '../../src/store/memory.ts'
 import { brokenStore } from '../support/broken-store.ts'
-import { providerConfig, startGateway, type TestGateway, type TestGatewayOptions } from '../support/gateway.ts'
+import { providerConfig, startGateway, type TestGateway } from '../support/gateway.ts'
 import { type IdentityProvider, startIdentityProvider } from '../support/identity-provider.ts'
 import { createVisitor, refreshOf } from '../support/visitor.ts'
 
@@ -104,15 +104,16 @@ describe('GET /auth/login', () => {
     assert.notEqual(searchParams.get('state'), 'evil')
   })
 
-  it('passes on what loginParams lists', async () => {
+  it('passes on what loginParams lists', async t => {
     const main = { ...providerConfig(idp), loginParams: ['domain_hint'] }
-    await withGateway({ idp, config: { identityProviders: { main } } }, async other => {
-      const response = await createVisitor(other).visit('/auth/login?domain_hint=example.com&other=1')
+    const other = await startGateway({ idp, config: { identityProviders: { main } } })
+    t.after(other.close)
 
-      const { searchParams } = new URL(String(response.headers.location))
-      assert.equal(searchParams.get('domain_hint'), 'example.com')
-      assert.equal(searchParams.has('other'), false)
-    })
+    const response = await createVisitor(other).visit('/auth/login?domain_hint=example.com&other=1')
+
+    const { searchParams } = new URL(String(response.headers.location))
+    assert.equal(searchParams.get('domain_hint'), 'example.com')
+    assert.equal(searchParams.has('other'), false)
   })
 
   for (const [query, why] of [
@@ -246,42 +247,33 @@ describe('GET /auth/login', () => {
     ['answers 500', (broken: IdentityProvider) => broken.troubles.set('discovery', 'error')],
     ['answers a page', (broken: IdentityProvider) => broken.troubles.set('discovery', 'html')],
   ] as const) {
-    it(`says so when the provider ${what}, and leaves no cookie behind`, async () => {
+    it(`says so when the provider ${what}, and leaves no cookie behind`, async t => {
       const broken = await startIdentityProvider()
-      await withGateway({ idp: broken }, async other => {
-        await break_(broken)
-        const visitor = createVisitor(other)
-
-        const response = await visitor.visit('/auth/login')
-
-        assert.equal(response.status, 503)
-        assert.equal(response.headers['sallyport-error'], 'idp_unavailable')
-        assert.equal(response.headers['retry-after'], '5')
-        assert.match(String(response.headers['content-type']), /^text\/html/)
-        assert.deepEqual(visitor.setCookies, [])
-      })
-      await broken.close()
-    })
-  }
-
-  it('says so when the store is away, and leaves no cookie behind', async () => {
-    await withGateway({ idp, store: brokenStore(createMemoryStore({ now: Date.now })) }, async other => {
+      t.after(broken.close)
+      const other = await startGateway({ idp: broken })
+      t.after(other.close)
+      await break_(broken)
       const visitor = createVisitor(other)
 
       const response = await visitor.visit('/auth/login')
 
       assert.equal(response.status, 503)
-      assert.equal(response.headers['sallyport-error'], 'store_unavailable')
+      assert.equal(response.headers['sallyport-error'], 'idp_unavailable')
+      assert.equal(response.headers['retry-after'], '5')
+      assert.match(String(response.headers['content-type']), /^text\/html/)
       assert.deepEqual(visitor.setCookies, [])
     })
-  })
-
-  async function withGateway(options: TestGatewayOptions, run: (other: TestGateway) => Promise<void>): Promise<void> {
-    const other = await startGateway(options)
-    try {
-      await run(other)
-    } finally {
-      await other.close()
-    }
   }
+
+  it('says so when the store is away, and leaves no cookie behind', async t => {
+    const other = await startGateway({ idp, store: brokenStore(createMemoryStore({ now: Date.now })) })
+    t.after(other.close)
+    const visitor = createVisitor(other)
+
+    const response = await visitor.visit('/auth/login')
+
+    assert.equal(response.status, 503)
+    assert.equal(response.headers['sallyport-error'], 'store_unavailable')
+    assert.deepEqual(visitor.setCookies, [])
+  })
 })
