@@ -38,6 +38,7 @@ export function createGateway(config: GatewayConfig, deps: GatewayDeps = {}): Ga
 
       route = stages.findRoute(exchange, trail)
       if (stages.isPreflight(req)) return stages.answerPreflight(req, res, route, trail)
+      stages.admitMethod(route, exchange.method)
       const presented = stages.readPresented(req, route)
       stages.refuseCrossSite(req, exchange, route, presented)
       const session = await stages.readSession(exchange, route, presented, trail)

@@ -16,10 +16,10 @@ export interface Cors {
   /**
    * The headers of a preflight's answer (204), which is ours: no session is read and no upstream asked.
    *
-   * @param methods those that the route takes
+   * @param methods those that the route takes; null for any, and then the one that is asked for is allowed
    * @throws {GatewayError} `cross_site_refused` for any other origin, without any allow header
    */
-  preflightHeaders(headers: IncomingHttpHeaders, methods: string): readonly string[]
+  preflightHeaders(headers: IncomingHttpHeaders, methods: readonly string[] | null): readonly string[]
 }
 
 /** Makes the CORS rules: off, but for the listed origins. */
@@ -43,9 +43,12 @@ export function createCors(allowedOrigins: readonly string[]): Cors {
         throw new GatewayError('cross_site_refused', 'a preflight of an origin that is not allowed', { reason: 'preflight_origin' })
       }
       const answer = ['access-control-allow-origin', origin, 'access-control-allow-credentials', 'true']
-      answer.push('access-control-allow-methods', methods, 'access-control-max-age', String(preflightMaxAgeSeconds))
+      // `*` would mean a method of that name: with credentials there is no wildcard.
+      const allowed = methods?.join(', ') ?? headers['access-control-request-method'] ?? ''
+      if (isTokenList(allowed)) answer.push('access-control-allow-methods', allowed)
       const requested = headers['access-control-request-headers']
       if (requested !== undefined && isTokenList(requested)) answer.push('access-control-allow-headers', requested)
+      answer.push('access-control-max-age', String(preflightMaxAgeSeconds))
       answer.push('vary', 'Origin, Access-Control-Request-Method, Access-Control-Request-Headers', 'cache-control', 'no-store')
       return answer
     },

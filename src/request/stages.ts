@@ -69,18 +69,19 @@ export function createStages(deps: StageDeps) {
 
     isOurs: ({ target }: Exchange) => target.path.startsWith(ownPrefix) || target.path === config.paths.base,
 
-    findRoute({ target, method }: Exchange, trail: Trail): RouteRule {
+    findRoute({ target }: Exchange, trail: Trail): RouteRule {
       const route = matchRoute(config.routes, target)
       trail.route = route.path
-      admitMethod(route, method)
       return route
     },
+
+    admitMethod,
 
     isPreflight,
 
     /** Here, without a session and without the upstream (CSRF-06). */
     answerPreflight(req: IncomingMessage, res: ServerResponse, route: RouteRule, trail: Trail): void {
-      res.writeHead(204, [...cors.preflightHeaders(req.headers, route.methods?.join(', ') ?? '*'), 'x-request-id', trail.requestId])
+      res.writeHead(204, [...cors.preflightHeaders(req.headers, route.methods), 'x-request-id', trail.requestId])
       res.end()
       writeRequest(deps.log, trail, res.statusCode, now())
     },

@@ -71,12 +71,12 @@ export async function startRequestPath(options: RequestPathOptions): Promise<Req
       const target = readTarget(req, { origins: config.origins, proxies })
       const method = req.method ?? ''
       const route = matchRoute(config.routes, target)
-      admitMethod(route, method)
       if (isPreflight(req)) {
-        res.writeHead(204, [...cors.preflightHeaders(req.headers, route.methods?.join(', ') ?? '*')])
+        res.writeHead(204, [...cors.preflightHeaders(req.headers, route.methods)])
         res.end()
         return
       }
+      admitMethod(route, method)
       const exchange = { requestId: id, method, clientAddress: clientAddress(req, proxies), target, isNavigation: isNavigation(req) }
       if (route.access !== 'anyone' && req.headers.cookie?.includes(cookieName)) {
         checkCrossSite({ headers: req.headers, method, origin: target.origin, kind: route.kind, isNavigation: exchange.isNavigation })

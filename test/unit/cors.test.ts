@@ -46,7 +46,7 @@ describe('a preflight', () => {
   })
 
   it('CSRF-06 of a listed origin learns the methods of the route and may send the headers it asks for', () => {
-    const flat = cors.preflightHeaders({ origin: sibling, 'access-control-request-headers': 'content-type,x-csrf' }, 'GET, POST')
+    const flat = cors.preflightHeaders({ origin: sibling, 'access-control-request-headers': 'content-type,x-csrf' }, ['GET', 'POST'])
     const headers = Object.fromEntries(Array.from({ length: flat.length / 2 }, (_, i) => [flat[2 * i], flat[2 * i + 1]]))
 
     assert.equal(headers['access-control-allow-origin'], sibling)
@@ -55,15 +55,22 @@ describe('a preflight', () => {
     assert.match(headers.vary ?? '', /^Origin,/)
   })
 
+  it('learns that the method it asks for is taken where a route takes any', () => {
+    const answer = (method: string) => cors.preflightHeaders({ origin: sibling, 'access-control-request-method': method }, null)
+
+    assert.equal(answer('PATCH')[answer('PATCH').indexOf('access-control-allow-methods') + 1], 'PATCH')
+    for (const method of ['', 'a b', 'x\r\ny']) assert.equal(answer(method).includes('access-control-allow-methods'), false)
+  })
+
   it('CSRF-06 of any other is refused', () => {
     for (const origin of others)
       assert.equal(
-        codeOf(() => cors.preflightHeaders({ origin }, 'GET')),
+        codeOf(() => cors.preflightHeaders({ origin }, ['GET'])),
         'cross_site_refused',
         origin,
       )
     assert.equal(
-      codeOf(() => cors.preflightHeaders({}, 'GET')),
+      codeOf(() => cors.preflightHeaders({}, ['GET'])),
       'cross_site_refused',
     )
   })
@@ -71,7 +78,9 @@ describe('a preflight', () => {
   it('gives back no header name that is none', () => {
     for (const asked of ['a b', 'x, ,y', '*\r\nx', 'x'.repeat(2000), '']) {
       assert.equal(
-        cors.preflightHeaders({ origin: sibling, 'access-control-request-headers': asked }, 'GET').includes('access-control-allow-headers'),
+        cors
+          .preflightHeaders({ origin: sibling, 'access-control-request-headers': asked }, ['GET'])
+          .includes('access-control-allow-headers'),
         false,
         asked,
       )
