@@ -78,6 +78,19 @@ describe('the pages, in Chromium', () => {
     await context.close()
   })
 
+  it('find a token that is there: the search of the demo is no show', async () => {
+    const context = await browser.newContext()
+    const { page } = await openPage(context)
+    await page.goto(`${stage.gateway}/`)
+    await page.evaluate(() => localStorage.setItem('auth', '{"access_token":"eyJhbGciOiJSUzI1NiJ9.e30.c2lnbmF0dXJl"}'))
+
+    await page.getByRole('button', { name: 'Search everything' }).click()
+
+    assert.match((await page.locator('#found .bad').first().textContent()) ?? '', /^Found 2/)
+    assert.match((await page.locator('#found tr', { hasText: 'localStorage' }).textContent()) ?? '', /2 found/)
+    await context.close()
+  })
+
   it('WEB-02 are the strict policy’s own: nothing is blocked, and no other site can frame them', async t => {
     const two = await startStage({ https: false, change: addProvider })
     t.after(() => two.close())

@@ -24,10 +24,14 @@ export interface Stage {
   readonly trusted: readonly string[]
   /** Every token that the provider has issued. */
   readonly issued: ReadonlySet<string>
+  /** What the gateway's audit has recorded. */
+  readonly audit: readonly AuditLine[]
   /** Moves the gateway's clock; the provider's stays. */
   advance(ms: number): void
   close(): Promise<void>
 }
+
+type AuditLine = Readonly<Record<string, unknown>>
 
 const names = { gateway: 'app.stage.test', provider: 'id.elsewhere.test' }
 
@@ -79,9 +83,10 @@ export async function startStage({
   const parts = { gateway: gatewayOrigin, provider: issuer, api: api.origin, web: web.origin }
   const described = describe(parts, certificate?.cert)
   let ahead = 0
+  const audit: AuditLine[] = []
   const gateway = createGateway(compileConfig(change?.(described) ?? described, { env: { ...secrets, CA: certificate?.cert } }), {
     now: () => Date.now() + ahead,
-    auditTo: { write: () => undefined },
+    auditTo: { write: (line: string) => void audit.push(JSON.parse(line) as AuditLine) },
   })
   handler = gateway.handler
 
@@ -92,6 +97,7 @@ export async function startStage({
     cookieName: https ? '__Host-Http-sallyport' : 'sallyport',
     trusted: certificate === undefined ? [] : [certificate.cert],
     issued,
+    audit,
     advance(ms) {
       ahead += ms
     },

@@ -23,13 +23,17 @@ async function collect() {
   const caches = await self.caches?.keys().catch(() => []) ?? []
   return [
     { name: 'document.cookie', text: document.cookie },
-    { name: 'localStorage', text: JSON.stringify({ ...localStorage }), isEmpty: localStorage.length === 0 },
-    { name: 'sessionStorage', text: JSON.stringify({ ...sessionStorage }), isEmpty: sessionStorage.length === 0 },
+    { name: 'localStorage', text: entries(localStorage) },
+    { name: 'sessionStorage', text: entries(sessionStorage) },
     { name: 'databases, caches', text: databases.map(one => one.name).concat(caches).join(' ') },
     { name: '/auth/session', text: session },
     { name: '/api/orders', text: orders },
     { name: 'page, address', text: document.documentElement.outerHTML + location.href + JSON.stringify(history.state) + window.name },
   ]
+}
+
+function entries(storage) {
+  return Object.entries(storage).map(entry => entry.join('=')).join('\\n')
 }
 
 /** Body and headers of an answer, as far as a script can see them. */
@@ -50,7 +54,7 @@ function table(rows) {
     name.scope = 'row'
     name.textContent = row.name
     line.append(name)
-    line.insertCell().textContent = row.isEmpty || row.text === '' ? 'empty' : row.text.length + ' characters'
+    line.insertCell().textContent = row.text === '' ? 'empty' : row.text.length + ' characters'
     const verdict = line.insertCell()
     verdict.className = row.hits.length === 0 ? 'good' : 'bad'
     verdict.textContent = row.hits.length === 0 ? 'no token' : row.hits.length + ' found'
