@@ -152,6 +152,17 @@ describe('GET /auth/callback/{provider}', () => {
     assert.equal(response.headers['sallyport-error'], 'attempt_unknown')
   })
 
+  it('CKE-15 takes an attempt cookie with one character changed for none', async () => {
+    const visitor = createVisitor(gateway)
+    const callback = await visitor.begin(idp)
+    const [name = '', value = ''] = [...visitor.jar][0] ?? []
+    visitor.jar.set(name, value.slice(0, -3) + (value.at(-3) === 'A' ? 'B' : 'A') + value.slice(-2))
+
+    const response = await visitor.finish(callback)
+
+    assert.equal(response.headers['sallyport-error'], 'attempt_unknown')
+  })
+
   it('FLOW-09 refuses an attempt after ten minutes, and offers to start again', async () => {
     const visitor = createVisitor(gateway)
     const callback = await visitor.begin(idp)

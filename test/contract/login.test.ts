@@ -59,6 +59,13 @@ describe('GET /auth/login', () => {
     assert.equal(seen.size, 300)
   })
 
+  it('FLOW-05 asks for the scopes of the configuration, each once, and no others', async () => {
+    const { headers } = await createVisitor(gateway).visit('/auth/login?scope=admin')
+
+    const scope = new URL(String(headers.location)).searchParams.getAll('scope')
+    assert.deepEqual(scope, ['openid profile email offline_access'])
+  })
+
   it('FLOW-03 takes redirect_uri from the configuration, whatever Host and X-Forwarded-Host say', async () => {
     const visitor = createVisitor(gateway)
 

@@ -124,7 +124,7 @@ describe('an api route', () => {
     assert.equal((await alice.call('/api/ops')).status, 200)
   })
 
-  it('NIST-04 STEP-05 A-055 asks for a stronger sign-in when the provider stated no level', async () => {
+  it('STEP-05 A-055 asks for a stronger sign-in when the provider stated another level', async () => {
     const answer = await alice.call('/api/vault')
 
     assertRefused(answer, 401, 'step_up_required')

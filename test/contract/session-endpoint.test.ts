@@ -46,6 +46,13 @@ describe('GET /auth/session', () => {
     assert.match(tokens.refreshed_at, iso)
   })
 
+  it('SES-11 says no more of the sign-in than the provider did', async () => {
+    const visitor = createVisitor(gateway)
+    await visitor.signIn(idp)
+
+    assert.equal((await visitor.session()).session.acr, 'urn:example:pwd')
+  })
+
   it('counts in seconds from its own clock', async t => {
     const gateway = await startGateway({ idp })
     t.after(gateway.close)
