@@ -22,7 +22,7 @@ export async function startIdentityProvider(options: ProviderOptions & { readonl
  * The library is a development dependency, loaded only here: a production image has no provider in it.
  */
 export async function createIdentityProvider(issuer: string, options: ProviderOptions): Promise<RequestListener> {
-  const { Provider } = await import('oidc-provider')
+  const { Provider } = await loadLibrary()
   const { privateKey } = await generateKeyPair('RS256', { extractable: true })
   const signingKey = { ...(await exportJWK(privateKey)), kid: 'demo', use: 'sig', alg: 'RS256' }
   const provider = new Provider(issuer, configureProvider(options, signingKey))
@@ -46,5 +46,13 @@ export async function createIdentityProvider(issuer: string, options: ProviderOp
     const person = findPerson(options.people, username, form.get('password') ?? '')
     if (person === null) return answerPage(res, 401, renderSignIn({ action, username, failed: true }))
     await provider.interactionFinished(req, res, { login: { accountId: person.username, amr: ['pwd'] } })
+  }
+}
+
+async function loadLibrary() {
+  try {
+    return await import('oidc-provider')
+  } catch (cause) {
+    throw new Error('The demo needs the development dependencies: run it in a clone of the repository, after npm ci.', { cause })
   }
 }

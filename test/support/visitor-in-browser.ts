@@ -2,7 +2,7 @@ import type { BrowserContext, Page } from 'playwright-core'
 import type { Stage } from './stage.ts'
 
 // Long enough for a busy machine; a test that needs it has failed.
-const patienceMs = 10_000
+const patienceMs = 20_000
 
 /** A page whose complaints are kept: violations of a content security policy, and errors of its scripts. */
 export async function openPage(context: BrowserContext): Promise<{ readonly page: Page; readonly complaints: readonly string[] }> {
