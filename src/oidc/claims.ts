@@ -10,7 +10,7 @@ export interface ClaimSources {
 }
 
 // Shown as the person's name and address, and what the e-mail rules look at.
-const standardClaims = ['name', 'email', 'email_verified']
+const standardClaims = ['name', 'email']
 
 const prototypeNames = ['__proto__', 'constructor', 'prototype']
 // Deeper than any provider nests roles; what lies below is left out.
@@ -36,11 +36,10 @@ export function mapClaims(config: ProviderConfig, sources: ClaimSources, keep: r
       from.map(source => valueAt(sources[source], path)).find(value => value !== undefined && value !== null),
     )
   }
-  if (!Object.hasOwn(config.claims, 'email_verified')) {
-    const vouching = [sources.id_token, sources.userinfo].find(source => isSame(valueAt(source, ['email']), claims.get('email')))
-    claims.delete('email_verified')
-    put(claims, 'email_verified', valueAt(vouching ?? null, ['email_verified']))
-  }
+  const vouchers = config.claims.email_verified?.from ?? (['id_token', 'userinfo'] as const)
+  const voucher = vouchers.find(source => isSame(valueAt(sources[source], ['email']), claims.get('email')))
+  claims.delete('email_verified')
+  if (voucher !== undefined) put(claims, 'email_verified', valueAt(sources[voucher], ['email_verified']))
   return Object.fromEntries(claims)
 }
 

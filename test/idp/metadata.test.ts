@@ -23,7 +23,7 @@ describe('the metadata', async () => {
   })
 
   it('META-07 is waited for no longer than the timeout, and asked for again when the IdP is back', async () => {
-    const { provider, clock, events } = createProviderUnderTest(idp, { timeoutMs: 200 })
+    const { provider, clock, events } = createProviderUnderTest(idp, { timeoutMs: 500 })
     await idp.stop()
     await assert.rejects(provider.authorizationUrl(newAttempt()), gatewayError('idp_unavailable', 'unreachable'))
     await idp.start()
@@ -31,7 +31,7 @@ describe('the metadata', async () => {
     clock.aheadMs += 1_001
     const startedAt = performance.now()
     await assert.rejects(provider.authorizationUrl(newAttempt()), gatewayError('idp_unavailable', 'timeout'))
-    assert.ok(performance.now() - startedAt < 1_500)
+    assert.ok(performance.now() - startedAt < 4_000)
     idp.troubles.clear()
     clock.aheadMs += 1_001
 
@@ -216,9 +216,9 @@ describe('metadata that is not as it should be', async () => {
 
 /** Waits until something that was begun elsewhere is seen. */
 async function until(isTrue: () => boolean | Promise<boolean>): Promise<void> {
-  const giveUpAt = performance.now() + 2_000
+  const giveUpAt = performance.now() + 10_000
   while (!(await isTrue())) {
-    if (performance.now() > giveUpAt) throw new Error('it did not come about within two seconds')
+    if (performance.now() > giveUpAt) throw new Error('it did not come about within ten seconds')
     await new Promise(resolve => setTimeout(resolve, 5))
   }
 }

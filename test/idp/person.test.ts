@@ -142,6 +142,8 @@ describe('the person at a provider that lies', async () => {
 
     await assert.rejects(signInWith(unchecked, { ...asking, allow }), gatewayError('access_denied', 'not_allowed'))
     await assert.rejects(signInWith(elsewhere, { ...asking, allow }), gatewayError('access_denied', 'not_allowed'))
+    const fromUserInfo: Partial<ProviderConfig> = { claims: { email_verified: { from: ['userinfo'], path: ['email_verified'] } }, allow }
+    await assert.rejects(signInWith(unchecked, fromUserInfo), gatewayError('access_denied', 'not_allowed'))
     assert.equal((await signInWith({}, { ...asking, allow })).claims.email_verified, true)
   })
 

@@ -46,7 +46,7 @@ export function createProviderUnderTest(
     allow: 'everyone',
     claims: {},
     logout: { hint: 'none', params: {} },
-    timeoutMs: 2_000,
+    timeoutMs: 10_000,
     clockToleranceMs: 5_000,
     ...overrides,
   }
