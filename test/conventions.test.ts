@@ -176,8 +176,8 @@ describe('the dependencies', () => {
 describe('the repository', () => {
   it('names no person and no machine', () => {
     const texts = projectFiles().filter(file => !/\.(png|ico|woff2?)$|^package-lock\.json$/.test(file))
-    // Domains that can belong to nobody (RFC 2606, RFC 6761) are what examples are written with.
-    const isReserved = (address: string) => /(^|[.@])(example(\.(com|net|org))?|test|invalid|localhost)$/i.test(address)
+    // Domains that can belong to nobody (RFC 2606, RFC 6761, ICANN's .internal) are what examples are written with.
+    const isReserved = (address: string) => /(^|[.@])(example(\.(com|net|org))?|test|invalid|localhost|internal)$/i.test(address)
 
     const findings = texts.flatMap(file => {
       const text = readProjectFile(file)

@@ -47,6 +47,20 @@ describe('docs/logging.md', () => {
   })
 })
 
+describe('docs/proxying.md', () => {
+  it('names every header that is dropped on its way up or down', () => {
+    const upwards = readProjectFile('src/http/header-names.ts')
+    const [, downwards = ''] = /const dropped[^=]+= new Set\(\[(.+?)\]\)\n/s.exec(readProjectFile('src/http/response-headers.ts')) ?? []
+    const names = [...`${upwards}${downwards}`.matchAll(/'([a-z][\w-]+)'/g)].map(([, name = '']) => name)
+    const page = readProjectFile('docs/proxying.md').toLowerCase()
+
+    assert.deepEqual(
+      names.filter(name => !page.includes(`\`${name.replace(/-$/, '')}`)),
+      [],
+    )
+  })
+})
+
 describe('docs/decisions', () => {
   it('are numbered without a gap', () => {
     assert.deepEqual(

@@ -130,7 +130,7 @@ function checkServer(config: ProviderConfig, server: ServerMetadata): void {
     throw idpUnavailable(config, 'metadata_invalid', 'names no key set in its metadata (jwks_uri)')
   }
   // Some providers that do S256 do not say so, Entra ID among them: silence is let pass with a warning, and
-  // state and nonce hold in any case. docs/providers.md.
+  // state and nonce hold in any case (docs/security.md, PKCE-05).
   const methods: unknown = server.code_challenge_methods_supported
   if (methods !== undefined && !(Array.isArray(methods) && methods.includes('S256'))) {
     throw idpUnavailable(
