@@ -8,6 +8,7 @@ import { compileConfig } from '../src/config/compile.ts'
 import { errorCodes } from '../src/errors.ts'
 import { auditEvents } from '../src/ops/audit.ts'
 import { logFieldNames } from '../src/ops/fields.ts'
+import { listOptions } from '../tools/config-pages.ts'
 import { conformanceIds, conformancePage, namedRows } from '../tools/conformance-map.ts'
 import { projectFiles, projectRoot, readProjectFile } from './support/project-files.ts'
 
@@ -58,6 +59,17 @@ describe('docs/proxying.md', () => {
       names.filter(name => !page.includes(`\`${name.replace(/-$/, '')}`)),
       [],
     )
+  })
+})
+
+describe('docs/operations.md', () => {
+  it('SES-17 gives the session timeouts with their reasons, and their defaults as the program has them', () => {
+    const options = listOptions().filter(({ path }) => /^session\.\w+Timeout$/.test(path))
+
+    assert.equal(options.length, 2)
+    for (const { path, byDefault } of options) {
+      assert.match(readProjectFile('docs/operations.md'), new RegExp(`^\\| \`${path}\` \\| \`${byDefault}\` \\| .{20,} \\|$`, 'm'))
+    }
   })
 })
 
