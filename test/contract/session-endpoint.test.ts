@@ -194,7 +194,7 @@ describe('GET /auth/session', () => {
     assert.equal((await visitor.session()).authenticated, true)
   })
 
-  it('CKE-09 CKE-14 knows the session cookie by its exact name, and by nothing else', async () => {
+  it('CKE-09 CKE-14 A-056 knows the session cookie by its exact name, and by nothing else', async () => {
     const visitor = createVisitor(gateway)
     await visitor.signIn(idp)
     const value = visitor.jar.get(sessionName) ?? ''
