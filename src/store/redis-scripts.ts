@@ -43,9 +43,7 @@ return 1`,
    */
   endFamily: script(
     3,
-    `local root = redis.call('GET', KEYS[1])
-if ARGV[5] and root ~= ARGV[5] then return 0 end
-if root and string.sub(root, 1, 1) == ARGV[1] then return 0 end
+    `if ARGV[5] and redis.call('GET', KEYS[1]) ~= ARGV[5] then return 0 end
 local members = redis.call('SMEMBERS', KEYS[3])
 members[#members + 1] = '0'
 local ended = 0

@@ -6,6 +6,7 @@ import { describe, it, type TestContext } from 'node:test'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { createRedisStore } from '../../src/store/redis.ts'
+import { livedMs } from '../support/lived-time.ts'
 import { startRedis } from '../support/redis-server.ts'
 import { listenToStore } from '../support/store-events.ts'
 import { isUnavailable, newId } from './store-suite.ts'
@@ -37,8 +38,9 @@ describe('the connection to Redis', { concurrency: true }, () => {
     const url = await startServer(t, (socket, text) => {
       if (text.includes('HELLO')) return socket.write('%1\r\n$6\r\nserver\r\n$5\r\nredis\r\n')
       questions += text.split('MGET').length - 1
-      if (questions === 3) socket.write('@what is this\r\n*2\r\n$1\r\na\r\n$1\r\nb\r\n*2\r\n$1\r\nc\r\n$1\r\nd\r\n')
-      return true
+      if (questions < 3) return
+      socket.write('@what is this\r\n')
+      setTimeout(() => socket.write('*2\r\n$1\r\na\r\n$1\r\nb\r\n'.repeat(3)), 50)
     })
     const { store, events } = open(t, url)
     await events.until('up')
@@ -78,7 +80,11 @@ describe('closing the Redis store', { concurrency: true }, () => {
       const down = new Promise(resolve => (onDown = resolve))
       const onEvent = event => (event === 'up' ? onUp() : onDown())
       const store = createRedisStore({ url: process.argv[1], namespace: 'sp', onEvent })
-      ${body}`
+      ${body}
+      // A socket that was destroyed needs a turn of the loop to go.
+      for (let turn = 0; turn < 3; turn += 1) await new Promise(setImmediate)
+      const left = process.getActiveResourcesInfo().filter(name => name === 'Timeout' || name.startsWith('TCP'))
+      if (left.length > 0) throw new Error('left behind: ' + left)`
     await run(process.execPath, ['--input-type=module', '--eval', program, url], { timeout: 10_000 })
   }
 
@@ -121,10 +127,10 @@ describe('closing the Redis store', { concurrency: true }, () => {
 
     redis.freeze()
     const reading = assert.rejects(async () => store.readFamily(newId(), '0'), isUnavailable)
-    const startedAt = performance.now()
+    const startedAt = livedMs()
     await Promise.all([store.close(), store.close(), reading])
 
-    assert.ok(performance.now() - startedAt < 1500)
+    assert.ok(livedMs() - startedAt < 1500)
   })
 })
 

@@ -3,11 +3,12 @@ import { describe, it, type TestContext } from 'node:test'
 import { setImmediate as nextTurn, setTimeout as wait } from 'node:timers/promises'
 import { createRedisStore } from '../../src/store/redis.ts'
 import type { Store } from '../../src/store/store.ts'
+import { livedMs } from '../support/lived-time.ts'
 import { startRedis } from '../support/redis-server.ts'
 import { listenToStore } from '../support/store-events.ts'
 import { everyVerb, isUnavailable, newId } from './store-suite.ts'
 
-// What docs/store.md promises.
+// What docs/store.md promises, with room for a slow machine.
 const answerBoundMs = 1500
 const recoveryBoundMs = 2000
 const life = { sessionTtlMs: 60_000, vaultTtlMs: 60_000 }
@@ -36,10 +37,10 @@ describe('the Redis store in trouble', { concurrency: 4 }, () => {
     const { redis } = await start(t)
     await redis.kill()
     const early = listenToStore()
-    const startedAt = performance.now()
+    const startedAt = livedMs()
 
     const starting = createRedisStore({ url: redis.url, namespace: 'sp', onEvent: early.onEvent })
-    assert.ok(performance.now() - startedAt < 200)
+    assert.ok(livedMs() - startedAt < 200)
     for (const call of everyVerb(starting, newId())) await failing(call)
     await early.until('down')
     await redis.restart()
@@ -73,8 +74,8 @@ describe('the Redis store in trouble', { concurrency: 4 }, () => {
     redis.freeze()
 
     const failures: Promise<Failure>[] = []
-    const stopAt = performance.now() + 1.5 * answerBoundMs
-    while (performance.now() < stopAt) {
+    const stopAt = livedMs() + 1.5 * answerBoundMs
+    while (livedMs() < stopAt) {
       failures.push(failing(() => store.readFamily(newId(), '0')))
       await wait(20)
     }
@@ -113,12 +114,12 @@ describe('the Redis store in trouble', { concurrency: 4 }, () => {
     redis.freeze()
     const waiting = Array.from({ length: 50 }, () => failing(() => store.readFamily(newId(), '0')))
     await nextTurn()
-    const startedAt = performance.now()
+    const startedAt = livedMs()
 
     await redis.kill()
     await Promise.all(waiting)
 
-    assert.ok(performance.now() - startedAt < answerBoundMs)
+    assert.ok(livedMs() - startedAt < answerBoundMs)
   })
 
   it('waits for a Redis that is slow', async t => {
@@ -127,7 +128,7 @@ describe('the Redis store in trouble', { concurrency: 4 }, () => {
 
     redis.freeze()
     const reading = store.readFamily(id, '0')
-    await wait(400)
+    await wait(300)
     redis.thaw()
 
     assert.deepEqual(await reading, { session: 'session', vault: 'vault' })
@@ -189,7 +190,7 @@ interface Failure {
 }
 
 async function failing(call: () => Promise<unknown>): Promise<Failure> {
-  const startedAt = performance.now()
+  const startedAt = livedMs()
   await assert.rejects(async () => call(), isUnavailable)
-  return { tookMs: performance.now() - startedAt }
+  return { tookMs: livedMs() - startedAt }
 }

@@ -1,11 +1,12 @@
 import { setTimeout as wait } from 'node:timers/promises'
+import { livedMs } from './lived-time.ts'
 
 export interface StoreEvents {
   /** For the store's options. */
   readonly onEvent: (event: 'down' | 'up', detail: { error: string }) => void
   /** All that was told so far: `up`, or `down: ` and the reason. */
   readonly told: readonly string[]
-  /** Waits for the next event of that name that nobody has waited for yet; gives ms waited. */
+  /** Waits for the next event of that name that nobody has waited for yet; gives the ms it lived meanwhile. */
   until(event: 'down' | 'up'): Promise<number>
 }
 
@@ -24,13 +25,13 @@ export function listenToStore(): StoreEvents {
     },
     told,
     async until(event) {
-      const startedAt = performance.now()
+      const startedAt = livedMs()
       const giveUp = AbortSignal.timeout(patienceMs)
       for (;;) {
         const found = told.findIndex((text, index) => index >= heard && text.startsWith(event))
         if (found !== -1) {
           heard = found + 1
-          return performance.now() - startedAt
+          return livedMs() - startedAt
         }
         if (giveUp.aborted) throw new Error(`the store did not tell that it is ${event}, but: ${told.join(', ')}`)
         await Promise.race([wait(200), new Promise<void>(resolve => (onTold = resolve))])
