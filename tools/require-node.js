@@ -1,4 +1,5 @@
-// First step of every npm script. JavaScript that old versions understand: it must run on the Node it complains of.
+// First step of every npm script, in JavaScript that old versions understand: it must run on the Node it complains of.
+// Where a script is one program, it is imported into that (`--import`).
 //
 // `npm ci` brings the Node that the scripts use (tools/node). Where it has none for the platform, or optional
 // dependencies were left out, the machine's own Node runs, and an old one would stop at the first `.ts` file
