@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import { createExpiringMap } from '../../src/store/expiring-map.ts'
 import { createMemoryStore } from '../../src/store/memory.ts'
 import type { OneTimeKey } from '../../src/store/store.ts'
-import { isUnavailable } from './store-suite.ts'
+import { isUnavailable } from './store-under-test.ts'
 
 const capacity = 100_000
 const life = { sessionTtlMs: 1000, vaultTtlMs: 1000 }

@@ -7,7 +7,7 @@ import type { Store } from '../../src/store/store.ts'
 import { makeCertificate } from '../support/certificate.ts'
 import { type RedisServer, startRedis } from '../support/redis-server.ts'
 import { listenToStore } from '../support/store-events.ts'
-import { isUnavailable, newId } from './store-suite.ts'
+import { isUnavailable, newId } from './store-under-test.ts'
 
 const life = { sessionTtlMs: 60_000, vaultTtlMs: 60_000 }
 

@@ -9,7 +9,7 @@ import { createRedisStore } from '../../src/store/redis.ts'
 import { livedMs } from '../support/lived-time.ts'
 import { startRedis } from '../support/redis-server.ts'
 import { listenToStore } from '../support/store-events.ts'
-import { isUnavailable, newId } from './store-suite.ts'
+import { isUnavailable, newId } from './store-under-test.ts'
 
 const run = promisify(execFile)
 

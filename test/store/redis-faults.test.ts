@@ -6,7 +6,7 @@ import type { Store } from '../../src/store/store.ts'
 import { livedMs } from '../support/lived-time.ts'
 import { startRedis } from '../support/redis-server.ts'
 import { listenToStore } from '../support/store-events.ts'
-import { everyVerb, isUnavailable, newId } from './store-suite.ts'
+import { everyVerb, isUnavailable, newId } from './store-under-test.ts'
 
 // What docs/store.md promises, with room for a slow machine.
 const answerBoundMs = 1500

@@ -7,7 +7,8 @@ import { createRedisStore, type RedisStoreOptions } from '../../src/store/redis.
 import type { Store } from '../../src/store/store.ts'
 import { makeCertificate } from '../support/certificate.ts'
 import { type RedisServer, type RedisServerOptions, startRedis } from '../support/redis-server.ts'
-import { describeStore, newId, type StoreUnderTest } from './store-suite.ts'
+import { describeStore } from './store-suite.ts'
+import { newId, type StoreUnderTest } from './store-under-test.ts'
 
 const keyForm = /^sp:\{[A-Za-z0-9_-]{22}\}:(s:0|v|m|o:attempt|o:result)$/
 
