@@ -1,5 +1,4 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Socket } from 'node:net'
 import type { Dispatcher } from 'undici'
 import { GatewayError } from '../errors.ts'
 import type { UpstreamFields } from '../http/response-headers.ts'
@@ -40,8 +39,6 @@ const maxInformational = 16
  */
 export class Relay implements Dispatcher.DispatchHandler {
   readonly #parts: RelayParts
-  /** Emits `close` when the client leaves: the answer, or the socket while another answer goes before this one. */
-  readonly #client: ServerResponse | Socket
   #controller: Dispatcher.DispatchController | null = null
   #status: number | null = null
   #length = -1
@@ -53,11 +50,8 @@ export class Relay implements Dispatcher.DispatchHandler {
 
   constructor(parts: RelayParts) {
     this.#parts = parts
-    const { req, res, upstream } = parts
-    this.#client = res.socket === null ? req.socket : res
-    // Any number of pipelined requests may wait on one socket.
-    if (res.socket === null) req.socket.setMaxListeners(0)
-    this.#client.once('close', this.#leave)
+    const { res, upstream } = parts
+    res.once('close', this.#leave)
     upstream.active++
     if (upstream.active > upstream.connections) this.#arm('upstream_busy', parts.timeouts.headersMs)
   }
@@ -188,7 +182,7 @@ export class Relay implements Dispatcher.DispatchHandler {
   #settle(): void {
     this.#isSettled = true
     this.#disarm()
-    this.#client.off('close', this.#leave)
+    this.#parts.res.off('close', this.#leave)
   }
 
   #arm(code: 'upstream_busy' | 'upstream_timeout', ms: number): void {

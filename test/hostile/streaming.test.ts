@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import type { RequestListener } from 'node:http'
+import type { RequestListener, ServerResponse } from 'node:http'
 import { describe, it } from 'node:test'
 import { exchangeRaw, firstResponse, openSocket, readToEnd, readUntil, responses, sendRaw } from '../support/raw-http.ts'
 import { host, startRequestPath } from '../support/request-path.ts'
@@ -113,14 +113,21 @@ describe('an answer', () => {
   })
 
   it('PXY-14 to a pipelined request is given up too, although another answer goes before it', async t => {
-    const closed: Promise<unknown>[] = []
-    const { path, upstream } = await start(t, (_req, res) => {
-      closed.push(once(res, 'close'))
-      res.write(Buffer.alloc(4 * 1024 * 1024))
+    const answers: ServerResponse[] = []
+    const { path } = await start(t, (_req, res) => {
+      answers.push(res)
+      res.write(Buffer.alloc(32 * 1024 * 1024))
     })
     const socket = await openSocket(path.port)
+    socket.pause()
     socket.write(head('GET /1', '\r\n') + head('GET /2', '\r\n'))
-    while (upstream.requests.length < 2) await once(upstream.server, 'request')
+    // Both stand still: the first because nobody reads it, the second because it is not its turn.
+    for (let last = -1, moved = 0; last !== moved || answers.length < 2; ) {
+      last = moved
+      await new Promise(resolve => setTimeout(resolve, 100))
+      moved = answers.reduce((sum, res) => sum + (res.socket?.bytesWritten ?? 0) - res.writableLength, 0)
+    }
+    const closed = answers.map(res => once(res, 'close'))
 
     socket.destroy()
 

@@ -8,25 +8,33 @@ import { type Certificate, makeCertificate } from '../support/certificate.ts'
 import { exchangeRaw } from '../support/raw-http.ts'
 import { host, startRequestPath } from '../support/request-path.ts'
 
+const otherHost = 'other.example.test'
+
 type Test = { after(run: () => unknown): void }
 
 /** An https upstream with this certificate, and the gateway in front of it. */
 async function start(t: Test, certificate: Certificate, options: { readonly name?: string; readonly preserveHost?: boolean } = {}) {
   const seen: string[] = []
+  /** The names that TLS asked for, one for each connection; false for none. */
+  const named: (string | false | null)[] = []
   const answer: RequestListener = (req, res) => {
     seen.push(String(req.headers.host))
     res.end('ok')
   }
   const server = createServer(certificate, answer)
+  server.on('secureConnection', socket => named.push(socket.servername))
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
   const upstream = `https://${options.name ?? 'localhost'}:${(server.address() as AddressInfo).port}`
-  const path = await startRequestPath({ routes: [{ path: '/', upstream, access: 'anyone', preserveHost: options.preserveHost ?? false }] })
+  const path = await startRequestPath({
+    routes: [{ path: '/', upstream, access: 'anyone', preserveHost: options.preserveHost ?? false }],
+    config: { origins: [`https://${host}`, `https://${otherHost}`] },
+  })
   t.after(async () => {
     await path.close()
     server.closeAllConnections()
     server.close()
   })
-  return { seen, get: () => exchangeRaw(path.port, `GET / HTTP/1.1\r\nHost: ${host}`) }
+  return { seen, named, get: (from = host) => exchangeRaw(path.port, `GET / HTTP/1.1\r\nHost: ${from}`) }
 }
 
 /** Makes this process believe a certificate for the time of a test. */
@@ -81,7 +89,10 @@ describe('an https upstream', () => {
 
       assert.equal((await wrong.get()).header('sallyport-error'), 'upstream_unreachable', name)
       assert.equal((await right.get()).status, 200, name)
-      assert.deepEqual(right.seen, [host])
+      assert.equal((await right.get(otherHost)).status, 200, name)
+      assert.deepEqual(right.seen, [host, otherHost])
+      // One connection for both, by the upstream's name; an address is no name (RFC 6066 §3).
+      assert.deepEqual(right.named, [name === 'localhost' ? 'localhost' : false])
     }
   })
 })

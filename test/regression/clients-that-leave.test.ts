@@ -45,4 +45,29 @@ describe('clients that leave while their session is looked up', () => {
     assert.ok(path.outcomes.slice(0, 1000).every(outcome => outcome.result === 'client_left'))
     assert.ok(answers.every(answer => answer.status === 200 && answer.isComplete))
   })
+
+  it('never get as far as the upstream when the gateway has noticed', async t => {
+    const upstream = await startUpstream()
+    let resume: (() => void) | undefined
+    const path = await startRequestPath({
+      routes: [{ path: '/', upstream: upstream.origin, access: 'anyone' }],
+      lookUp: () => new Promise(resolve => (resume = resolve)),
+    })
+    let connections = 0
+    upstream.server.on('connection', () => connections++)
+    t.after(async () => {
+      await path.close()
+      await upstream.close()
+    })
+    const client = await openSocket(path.port)
+    client.write(`GET / HTTP/1.1\r\nHost: ${host}\r\n\r\n`)
+    while (resume === undefined) await new Promise(resolve => setImmediate(resolve))
+    client.destroy()
+    while ((await path.clients()) > 0) await new Promise(resolve => setImmediate(resolve))
+
+    resume()
+
+    while (path.outcomes.length === 0) await new Promise(resolve => setImmediate(resolve))
+    assert.equal(connections, 0)
+  })
 })

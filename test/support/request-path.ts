@@ -28,6 +28,8 @@ export interface RequestPath {
   readonly host: string
   readonly outcomes: ForwardOutcome[]
   readonly errors: unknown[]
+  /** How many clients are connected. */
+  clients(): Promise<number>
   close(): Promise<void>
 }
 
@@ -93,7 +95,15 @@ export async function startRequestPath(options: RequestPathOptions): Promise<Req
 
   const server = createPublicServer(config.listen, (req, res) => void serve(req, res))
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  return { port: (server.address() as AddressInfo).port, config, host, outcomes, errors, close: () => stop(server, pools) }
+  return {
+    port: (server.address() as AddressInfo).port,
+    config,
+    host,
+    outcomes,
+    errors,
+    clients: () => new Promise((resolve, reject) => server.getConnections((error, count) => (error ? reject(error) : resolve(count)))),
+    close: () => stop(server, pools),
+  }
 }
 
 /** A compiled configuration with these routes. */
