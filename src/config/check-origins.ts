@@ -37,10 +37,9 @@ function checkHostnames(origins: readonly URL[], report: Report): void {
 
 /** CKE-16: without Secure and the prefix only where nobody else can listen. */
 function checkInsecure(origins: readonly URL[], host: string | undefined, report: Report): void {
-  const path = ['session', 'cookie', 'insecure']
-  if (origins.some(origin => origin.protocol === 'https:')) report(path, 'cannot be true with an https origin: remove it')
-  else if (origins.some(origin => !isLoopback(origin.hostname)))
-    report(path, 'can only be true when every origin is on loopback: remove it')
+  if (origins.some(origin => origin.protocol === 'https:')) {
+    report(['session', 'cookie', 'insecure'], 'cannot be true with an https origin: remove it')
+  }
   if (host !== undefined && !isLoopback(host)) {
     report(['listen', 'host'], 'must be a loopback address (127.0.0.1) while session.cookie.insecure is true')
   }

@@ -55,6 +55,20 @@ describe('config/gateway.example.yaml', () => {
     assert.throws(() => loadConfig([file], {}), /listen\.tls\.key: is not the private key of listen\.tls\.cert/)
   })
 
+  it('OPS-01 is refused when the private key is none, or TLS has nothing to protect', () => {
+    const file = join(folder, 'other.yaml')
+    writeFileSync(file, example.replace('secrets/tls.key', 'secrets/ca.crt'))
+
+    assert.throws(
+      () => loadConfig([file], { REDIS_URL: `redis://:${makeKey()}@redis:6379` }),
+      error => {
+        assert.match(String(error), /listen\.tls\.key: is not a private key in PEM without a passphrase/)
+        assert.match(String(error), /session\.store\.tls: needs a rediss: URL/)
+        return true
+      },
+    )
+  })
+
   it('opens in editors with its schema', () => {
     assert.equal(example.split('\n')[0], '# yaml-language-server: $schema=./gateway.schema.json')
   })

@@ -92,6 +92,8 @@ const origin: readonly BadConfig[] = [
   atEnd('a landing elsewhere', 'logout: { landing: //evil.test } #!\n', /landing: must be a path on the same origin/),
   atEnd('a landing that signs in again', 'logout: { landing: /auth/login } #!\n', /landing: is one of the gateway's own endpoints/),
   atEnd('a logo that runs', "pages: { logo: 'javascript:alert(1)' } #!\n", /logo: must be a path .* or an https URL/),
+  atEnd('a host by name to listen on', 'listen: { host: app.example.test } #!\n', /listen\.host: must be an IP address or localhost/),
+  atEnd('a name of two lines', 'pages: { name: "Acme\\nInc." } #!\n', /pages\.name: must be one line without control characters/),
   atEnd('no base path', 'paths: { base: / } #!\n', /base: must not be \//),
 ]
 
