@@ -49,7 +49,9 @@ export class RequestBody extends Readable {
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
     this.#req.off('data', this.#take)
     this.#req.off('end', this.#finish)
-    this.#req.pause()
+    // What is left is read and thrown away: Node does so only for requests that nobody began to read, and with
+    // the rest of a body in the way the client's next request on this connection would never be seen.
+    this.#req.resume()
     callback(error)
   }
 
