@@ -23,6 +23,7 @@ export function createOwnCookieTest(cookie: CookieConfig): (name: string) => boo
   const base = cookie.name.toLowerCase()
   return function isOwnCookie(name) {
     let rest = name.toLowerCase()
+    if (!rest.includes(base)) return false
     for (const prefix of ['__secure-', '__host-', '__http-', 'http-']) if (rest.startsWith(prefix)) rest = rest.slice(prefix.length)
     return rest === base || (rest.startsWith(base) && rest.charCodeAt(base.length) === 0x2e)
   }
