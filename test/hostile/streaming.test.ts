@@ -76,6 +76,26 @@ describe('an answer', () => {
     socket.destroy()
   })
 
+  it('PXY-12 that the client does not go on reading is cut after the idle timeout', async t => {
+    let gone: Promise<unknown> | undefined
+    const { path } = await start(
+      t,
+      (_req, res) => {
+        gone = once(res, 'close')
+        res.write(Buffer.alloc(64 * 1024 * 1024))
+      },
+      { timeouts: { idle: '200ms' } },
+    )
+    const socket = await openSocket(path.port)
+    socket.pause()
+    socket.write(head('GET /', '\r\n'))
+
+    while (gone === undefined) await new Promise(resolve => setImmediate(resolve))
+    await gone
+    assert.equal(path.outcomes[0]?.result, 'cut')
+    socket.destroy()
+  })
+
   it('PXY-14 of an upstream is given up when the client leaves', async t => {
     let gone: Promise<unknown> | undefined
     const { path } = await start(t, (_req, res) => {
