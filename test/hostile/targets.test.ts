@@ -19,6 +19,7 @@ before(async () => {
     routes: [
       { path: '/api/orders', upstream: upstream.origin, token: 'access', methods: ['GET', 'POST'] },
       { path: '/api/scoped', upstream: upstream.origin, require: { scopes: ['orders.read'] } },
+      { path: '/reports', upstream: upstream.origin },
       { path: '/public', upstream: upstream.origin, access: 'anyone' },
       { path: '/deep', upstream: upstream.origin, access: 'anyone', encodedSlash: 'pass' },
     ],
@@ -174,8 +175,11 @@ describe('what a route asks for', () => {
     await exchangeRaw(path.port, `GET /api/orders HTTP/1.1\r\nHost: ${host}`)
     assert.deepEqual(upstream.requests.at(-1)?.all('authorization'), ['Bearer access-token-of-alice'])
 
-    await exchangeRaw(path.port, `GET /public HTTP/1.1\r\nHost: ${host}\r\nAuthorization: Bearer of-the-client`)
-    assert.deepEqual(upstream.requests.at(-1)?.all('authorization'), [])
+    for (const target of ['/reports', '/public']) {
+      await exchangeRaw(path.port, `GET ${target} HTTP/1.1\r\nHost: ${host}\r\nAuthorization: Bearer of-the-client`)
+      assert.equal(upstream.requests.at(-1)?.url, target)
+      assert.deepEqual(upstream.requests.at(-1)?.all('authorization'), [])
+    }
   })
 })
 
