@@ -77,6 +77,8 @@ export function sendProblem(res: ServerResponse, error: unknown, info: ProblemIn
  */
 function endAfterBody(res: ServerResponse, text: string): void {
   const { req } = res
+  // Its end and its closing have been, or are on their way: neither is to be waited for.
+  if (req.readableEnded) return void res.end(text)
   res.write(text)
   const timer = setTimeout(() => res.end(), lingerMs)
   req.once('end', () => {
