@@ -69,7 +69,7 @@ progress::-moz-progress-bar { background: var(--accent) }
 table { width: 100%; border-collapse: collapse; font-size: .86rem }
 th, td { padding: .22rem .5rem .22rem 0; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line) }
 th { font-weight: 500 }
-th, td { white-space: nowrap }
+td:last-child { white-space: nowrap }
 td:last-child { text-align: right; padding-right: 0 }
 @media (max-width: 44rem) { .path { grid-template-columns: 1fr; gap: 1.5rem } .path li + li::before { content: "↓"; content: "↓" / ""; left: 1rem; top: -.8rem } }
 @media (scripting: none) { .needs-script { display: none } }
