@@ -14,6 +14,8 @@ export const limits = {
   requestTimeoutMs: 300_000,
   keepAliveTimeoutMs: 75_000,
   checkEveryMs: 5_000,
+  // How long a client may take to read what was answered to a request that could not be read.
+  lingerMs: 1_000,
 } as const
 
 /** Creates the public server, http or https as `listen.tls` says; it does not listen yet. */
@@ -73,6 +75,9 @@ function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
       `Content-Type: application/problem+json; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(body)}\r\n` +
       `X-Content-Type-Options: nosniff\r\nSallyport-Error: ${code}\r\n\r\n${body}`,
   )
+  // Only our half is closed by that: a client that keeps its own open would keep the socket, and what hangs on it.
+  const timer = setTimeout(() => socket.destroy(), limits.lingerMs)
+  socket.once('close', () => clearTimeout(timer))
 }
 
 function clientErrorCode(code: string | undefined): GatewayErrorCode {
