@@ -92,14 +92,16 @@ export function createFamilies(deps: FamiliesDeps): Families {
       store.replaceSession(familyId, member, family.session, sealed, lifeOf(next, now())).then(
         () => undefined,
         () => {
-          family.isTouching = false
+          // The vault may have been saved meanwhile, over the same record.
+          for (const held of [family, opened.get(signedIn.credential)]) if (held?.session === family.session) held.isTouching = false
         },
       )
     },
 
     async saveVault(signedIn, next) {
       const family = opened.get(signedIn.credential)
-      if (family === undefined) return null
+      // Another request may have opened a newer vault since the caller read: that is no leave to write over it.
+      if (family === undefined || family.signedIn.vault.version !== signedIn.vault.version) return null
       const vault = { ...next, version: signedIn.vault.version + 1 }
       const sealed = sealVault(family, vault)
       const isWritten = await store.replaceVault(signedIn.credential.familyId, family.vault, sealed)
