@@ -7,7 +7,7 @@ import { createCors } from './http/cors.ts'
 import { createProvider } from './oidc/create-provider.ts'
 import { createAudit } from './ops/audit.ts'
 import type { LogFields } from './ops/fields.ts'
-import { createLog, type Log, openOutput } from './ops/log.ts'
+import { createLog, describeFailure, type Log, openOutput } from './ops/log.ts'
 import { createForward } from './request/forward.ts'
 import { createRefuse } from './request/refuse.ts'
 import { createStages, type Stages } from './request/stages.ts'
@@ -48,7 +48,8 @@ export interface Assembly {
 export function assemble(config: GatewayConfig, deps: GatewayDeps): Assembly {
   const { now = Date.now, random = randomBytes } = deps
   const log = createLog({ level: config.log.level, destination: deps.logTo ?? openOutput('stdout'), now })
-  const auditLog = createLog({ level: 'info', destination: deps.auditTo ?? openOutput(config.audit.output), now })
+  const auditTo = deps.auditTo ?? openOutput(config.audit.output, error => log.write('error', 'audit_failed', describeFailure(error)))
+  const auditLog = createLog({ level: 'info', destination: auditTo, now })
   const audit = createAudit(auditLog, config.audit.subject === 'hmac' ? subjectKey(config) : null)
 
   const store =

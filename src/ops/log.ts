@@ -29,9 +29,35 @@ export function createLog(options: { readonly level: string; readonly destinatio
   }
 }
 
-/** Opens what lines are written to: at once, but nobody waits for the disk or the terminal. */
-export function openOutput(output: 'stdout' | { readonly file: string }): DestinationStream {
-  return pino.destination(output === 'stdout' ? { dest: 1, sync: false } : { dest: output.file, sync: false, mkdir: true })
+// About a minute of lines at 1000 requests a second. Beyond, lines are lost rather than memory.
+const mostWaitingBytes = 16 * 1024 * 1024
+
+/**
+ * Opens what lines are written to: at once, but nobody waits for the disk or the terminal. A file that cannot be
+ * opened is an uncaught error, which stops the start; writing that fails later, on a full disk, stops nothing.
+ *
+ * @param onFailure told once when writing begins to fail; after the next line that is written it may be told again
+ */
+export function openOutput(output: 'stdout' | { readonly file: string }, onFailure: (error: Error) => void = () => {}): DestinationStream {
+  const where = output === 'stdout' ? { dest: 1 } : { dest: output.file, mkdir: true }
+  const stream = pino.destination({ ...where, sync: false, maxLength: mostWaitingBytes })
+  const { flushSync } = stream
+  let isFailing = false
+  stream.on('write', () => {
+    isFailing = false
+  })
+  stream.once('ready', () =>
+    stream.on('error', error => {
+      if (isFailing) return
+      isFailing = true
+      onFailure(error)
+    }),
+  )
+  // At the exit it is called, and tries until it succeeds: a full disk would keep the program from ending.
+  stream.flushSync = () => {
+    if (!isFailing) flushSync.call(stream)
+  }
+  return stream
 }
 
 /** Only fields of the list, their texts cleaned: what is not on it has no way into the log (LOG-03). */
