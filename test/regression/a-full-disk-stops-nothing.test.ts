@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
 import { describe, it } from 'node:test'
 
@@ -12,10 +11,8 @@ import { describe, it } from 'node:test'
  * What holds it now: a failing output is told once, keeps what it can up to a bound, and is left behind at the end.
  */
 describe('A log or audit file on a full disk', () => {
-  it('LOG-09 is told once, costs no request, and does not keep the program from exiting', {
-    skip: !existsSync('/dev/full') && 'there is no /dev/full here',
-    timeout: 10_000,
-  }, async t => {
+  it('LOG-09 is told once, costs no request, and does not keep the program from exiting', { timeout: 10_000 }, async t => {
+    // Linux alone has such a device.
     const program = `
       import { createLog, openOutput } from ${JSON.stringify(new URL('../../src/ops/log.ts', import.meta.url).href)}
       const destination = openOutput({ file: '/dev/full' }, error => console.log('told', error.code))
