@@ -2,12 +2,10 @@ import type { Origin } from '../config/config.ts'
 import { canonicalPath } from '../http/canonical-path.ts'
 import type { Target } from '../http/exchange.ts'
 import { pathReadings } from '../http/path-readings.ts'
+import { longestReturnTo } from '../http/target.ts'
 
 /** Where a sign-in leads when nothing better was asked for, or what was asked for does not stand the checks. */
 const fallback = '/'
-
-// Long enough for an application's own state in the query; short enough for a Location that every proxy takes.
-const longestReturnTo = 2048
 
 export interface ReturnToDeps {
   readonly config: { readonly paths: { readonly base: string } }

@@ -6,6 +6,12 @@ import type { TrustedProxies } from './client-address.ts'
 import type { Target } from './exchange.ts'
 import { decodePercent } from './path-readings.ts'
 
+/**
+ * Characters of path and query that a sign-in comes back to. Long enough for an application's own state in the query;
+ * short enough, even when three times as long once encoded, for a Location that every proxy takes.
+ */
+export const longestReturnTo = 2048
+
 export interface TargetDeps {
   readonly origins: readonly Origin[]
   readonly proxies: TrustedProxies

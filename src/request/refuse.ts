@@ -5,6 +5,7 @@ import type { Cors } from '../http/cors.ts'
 import type { Exchange } from '../http/exchange.ts'
 import { problemHeaders, sendProblem } from '../http/problem.ts'
 import { createPageHeaders } from '../http/security-headers.ts'
+import { longestReturnTo } from '../http/target.ts'
 import type { Audit } from '../ops/audit.ts'
 import { describeFailure, type Log } from '../ops/log.ts'
 import { type Trail, trailFields } from '../ops/trail.ts'
@@ -65,17 +66,11 @@ export function createRefuse(deps: RefuseDeps): Refuse {
 
   /** So that a link in an e-mail works; what was asked for is kept. */
   function sendToLogin(res: ServerResponse, { target, requestId }: Exchange, error: GatewayError): void {
-    const returnTo = encodeURIComponent(target.path + target.query)
+    const asked = target.path + target.query
+    // What the sign-in would not keep must not make its address too long to be asked for.
+    const query = asked.length > longestReturnTo ? '' : `?return_to=${encodeURIComponent(asked)}`
     const cookies = error.headers['set-cookie'] === undefined ? [] : ['set-cookie', error.headers['set-cookie']]
-    res.writeHead(302, [
-      'location',
-      `${loginPath}?return_to=${returnTo}`,
-      'cache-control',
-      'no-store',
-      'x-request-id',
-      requestId,
-      ...cookies,
-    ])
+    res.writeHead(302, ['location', loginPath + query, 'cache-control', 'no-store', 'x-request-id', requestId, ...cookies])
     res.end()
   }
 
