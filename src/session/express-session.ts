@@ -39,6 +39,8 @@ export async function beginSession(req: Request, signIn: SignIn, origin: string)
     await settle(done => req.session.regenerate(done))
     req.session.beginning = { signIn, origin }
     await settle(done => req.session.save(done))
+    // express-session saves once more when the answer ends; there is nothing left to write then.
+    delete req.session.beginning
   } catch (error) {
     // express-session would set the cookie of a session that was never saved.
     forget(req)
