@@ -103,7 +103,7 @@ export function createEndpoints(config: GatewayConfig, gateway: EndpointParts, s
   function endpoint(path: string, allow: string, handlers: { readonly get: RequestHandler[]; readonly post?: RequestHandler[] }): void {
     const notAllowed = rejectMethod(allow)
     const name = config.paths.base + path
-    const route = app.route(name)
+    const route = app.route(literal(config.paths.base) + path)
     route.all((_req, res, next) => {
       visitOf(res).trail.route = name
       next()
@@ -114,6 +114,11 @@ export function createEndpoints(config: GatewayConfig, gateway: EndpointParts, s
     if (handlers.post !== undefined) route.post(...handlers.post)
     route.all(notAllowed)
   }
+}
+
+/** A path as text to Express, which would read some of its characters as pattern. */
+function literal(path: string): string {
+  return path.replace(/[()+!:*]/g, '\\$&')
 }
 
 /** The headers of our pages, on our other answers too: they forbid what those never do. */
