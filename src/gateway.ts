@@ -41,10 +41,12 @@ export function createGateway(config: GatewayConfig, deps: GatewayDeps = {}): Ga
       stages.admitMethod(route, exchange.method)
       const presented = stages.readPresented(req, route)
       stages.refuseCrossSite(req, exchange, route, presented)
-      const session = await stages.readSession(exchange, route, presented, trail)
+      const session = await stages.readSession(exchange, route, presented)
+      trail.subject = stages.subjectOf(session)
       stages.decideAccess(req, route, session)
       const caller = await stages.freshToken(route, session)
-      await stages.forward(req, res, exchange, route, caller)
+      const outcome = await stages.forward(req, res, exchange, route, caller)
+      stages.noteCut(trail, route, outcome)
     } catch (error) {
       stages.refuse(req, res, { trail, exchange, route }, error)
     }

@@ -8,6 +8,8 @@ export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 export interface Log {
   /** @param event a stable snake_case name of what happened */
   write(level: LogLevel, event: string, fields?: LogFields): void
+  /** Whether lines of the level are written: asked where making one costs something. */
+  isOn(level: LogLevel): boolean
 }
 
 /** Creates the program's log: one JSON object a line; the time in UTC. */
@@ -26,6 +28,7 @@ export function createLog(options: { readonly level: string; readonly destinatio
     write(level, event, fields = {}) {
       if (logger.isLevelEnabled(level)) logger[level](pickKnown(fields), event)
     },
+    isOn: level => logger.isLevelEnabled(level),
   }
 }
 

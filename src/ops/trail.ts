@@ -34,7 +34,8 @@ export function trailFields(trail: Trail): LogFields {
 }
 
 /** Writes the line of a request that was answered. The subject stays out: who did what is the audit's to say. */
-export function writeRequest(log: Log, trail: Trail, status: number, now: number): void {
+export function writeRequest(log: Log, trail: Trail, status: number, now: () => number): void {
+  if (!log.isOn('info')) return
   log.write('info', 'request', {
     request_id: trail.requestId,
     client_address: trail.clientAddress,
@@ -42,7 +43,7 @@ export function writeRequest(log: Log, trail: Trail, status: number, now: number
     ...(trail.route === undefined ? {} : { route: trail.route }),
     ...(trail.subject === undefined ? {} : { session_id: trail.subject.session_id }),
     status,
-    duration_ms: now - trail.startedAt,
+    duration_ms: now() - trail.startedAt,
   })
 }
 

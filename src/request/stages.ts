@@ -15,6 +15,7 @@ import { decideAccess } from './access.ts'
 import { refuseCrossSite } from './cross-site.ts'
 import type { Forward } from './forward.ts'
 import type { Refuse } from './refuse.ts'
+import type { ForwardOutcome } from './relay.ts'
 import { admitMethod, matchRoute } from './route.ts'
 import { createSessionStage, type PresentedSession } from './session.ts'
 
@@ -83,7 +84,7 @@ export function createStages(deps: StageDeps) {
     answerPreflight(req: IncomingMessage, res: ServerResponse, route: RouteRule, trail: Trail): void {
       res.writeHead(204, [...cors.preflightHeaders(req.headers, route.methods), 'x-request-id', trail.requestId])
       res.end()
-      writeRequest(deps.log, trail, res.statusCode, now())
+      writeRequest(deps.log, trail, res.statusCode, now)
     },
 
     /** On a route that takes anyone nobody looks at the cookie: it outlives an outage of the store. */
@@ -96,12 +97,11 @@ export function createStages(deps: StageDeps) {
       checkCrossSite({ headers: req.headers, method, origin: target.origin, kind: route.kind, isNavigation })
     },
 
-    async readSession({ target }: Exchange, route: RouteRule, presented: PresentedSession, trail: Trail): Promise<SignedIn | null> {
-      if (route.access === 'anyone') return null
-      const signedIn = await readSession(route, presented, target.origin.href)
-      if (signedIn !== null) trail.subject = subjectOf(signedIn)
-      return signedIn
+    readSession({ target }: Exchange, route: RouteRule, presented: PresentedSession): Promise<SignedIn | null> | null {
+      return route.access === 'anyone' ? null : readSession(route, presented, target.origin.href)
     },
+
+    subjectOf,
 
     decideAccess(req: IncomingMessage, route: RouteRule, signedIn: SignedIn | null): void {
       decideAccess(route, signedIn, now())
@@ -113,22 +113,17 @@ export function createStages(deps: StageDeps) {
       return signedIn === null || route.token === 'none' ? signedIn : deps.freshToken(signedIn)
     },
 
-    async forward(
-      req: IncomingMessage,
-      res: ServerResponse,
-      exchange: Exchange,
-      route: RouteRule,
-      signedIn: SignedIn | null,
-    ): Promise<void> {
-      const outcome = await deps.forward(req, res, exchange, route, signedIn)
-      if (outcome.result !== 'cut') return
-      const failure = describeFailure(outcome.error)
-      deps.log.write('warn', 'answer_cut', { request_id: exchange.requestId, route: route.path, upstream: route.upstream, ...failure })
-    },
-
+    forward: deps.forward,
     refuse: deps.refuse,
 
-    closeTrail: (trail: Trail, res: ServerResponse) => writeRequest(deps.log, trail, res.statusCode, now()),
+    /** The upstream broke off after its answer had begun: the status alone would not say so. */
+    noteCut(trail: Trail, route: RouteRule, outcome: ForwardOutcome): void {
+      if (outcome.result !== 'cut') return
+      const failure = describeFailure(outcome.error)
+      deps.log.write('warn', 'answer_cut', { request_id: trail.requestId, route: route.path, upstream: route.upstream, ...failure })
+    },
+
+    closeTrail: (trail: Trail, res: ServerResponse) => writeRequest(deps.log, trail, res.statusCode, now),
 
     /** For our own endpoints: whether a GET for this target reaches a page. */
     isPage(target: Target): boolean {
@@ -148,6 +143,8 @@ export function createStages(deps: StageDeps) {
 }
 
 /** Who a session acts for, as the audit names it. */
-function subjectOf({ record, sessionId }: SignedIn): NonNullable<Trail['subject']> {
+function subjectOf(signedIn: SignedIn | null): Trail['subject'] {
+  if (signedIn === null) return undefined
+  const { record, sessionId } = signedIn
   return { provider: record.provider, sub: record.sub, session_id: sessionId }
 }
