@@ -26,7 +26,7 @@ const fixedClaims = [
 ]
 
 /** Checks each provider for settings that contradict each other or are too weak, and what two of them share. */
-export function checkProviders({ providers, session }: Draft, { clientAuths, now }: Evidence, report: Report): void {
+export function checkProviders({ providers, session, isUnreadable }: Draft, { clientAuths, now }: Evidence, report: Report): void {
   checkSharedCredentials(providers, clientAuths, report)
   for (const [id, options] of providers) {
     const { scopes, loginParams = [], authorizationParams = {}, claims = {} } = options
@@ -35,7 +35,7 @@ export function checkProviders({ providers, session }: Draft, { clientAuths, now
     // CKE-04: the form comes from the provider's site, and a cookie that goes along with it must be Secure (6265bis §5.7).
     if (options.responseMode === 'form_post' && session.cookie?.insecure === true)
       report([...path, 'responseMode'], 'cannot be form_post with session.cookie.insecure, because it needs Secure cookies: use query')
-    checkProviderTls(options, path, now, report)
+    if (!isUnreadable([...path, 'tls'])) checkProviderTls(options, path, now, report)
     loginParams.forEach((name, i) => {
       if (Object.hasOwn(authorizationParams, name)) {
         report([...path, 'loginParams', i], 'has a fixed value in authorizationParams: remove it from one of the two')
