@@ -10,7 +10,7 @@ import { createPeople } from './idp-people.ts'
 import { createIdpStore } from './idp-store.ts'
 import { createTroubles, type Troubles } from './idp-trouble.ts'
 
-export interface IdentityProviderOptions extends Partial<Pick<IdpSettings, 'alg' | 'accessTokens' | 'refreshTokens' | 'rotate'>> {
+export interface IdentityProviderOptions extends Partial<Pick<IdpSettings, 'alg' | 'accessTokens' | 'refreshTokens' | 'rotate' | 'par'>> {
   /** Serves https with a certificate of its own; trust `ca`. */
   readonly https?: boolean
   /** `localhost` or `127.0.0.1`, which browsers take for two sites. */
@@ -100,6 +100,7 @@ export async function startIdentityProvider(options: IdentityProviderOptions = {
       accessTokens: options.accessTokens ?? 'jwt',
       refreshTokens: options.refreshTokens ?? 'always',
       rotate: options.rotate ?? true,
+      par: options.par ?? 'off',
       people,
       store,
       accessTokenSeconds: () => accessTokenSeconds,

@@ -15,6 +15,8 @@ export interface IdpSettings {
   readonly refreshTokens: 'always' | 'offline_access'
   /** False: every refresh gives back no new refresh token. */
   readonly rotate: boolean
+  /** Pushed authorization requests. */
+  readonly par: 'off' | 'offered' | 'required'
   readonly people: ReturnType<typeof createPeople>
   readonly store: IdpStore
   readonly accessTokenSeconds: () => number
@@ -65,6 +67,7 @@ export async function configurationOf(settings: IdpSettings): Promise<Configurat
     },
     features: {
       devInteractions: { enabled: false },
+      pushedAuthorizationRequests: { enabled: settings.par !== 'off', requirePushedAuthorizationRequests: settings.par === 'required' },
       rpInitiatedLogout: { enabled: true, logoutSource: askBeforeLogout },
       resourceIndicators: {
         enabled: settings.accessTokens === 'jwt',
