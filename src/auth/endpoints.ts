@@ -14,7 +14,8 @@ import { createExpressSession } from '../session/express-session.ts'
 import type { Families } from '../session/families.ts'
 import { createAttemptCookies } from './attempt-cookies.ts'
 import { createBounce } from './bounce.ts'
-import { createCallback } from './callback.ts'
+import { admitAnswer, callbackMethod, createCallback } from './callback.ts'
+import { readCallbackForm } from './callback-form.ts'
 import { createContinue } from './continue.ts'
 import { createSessionReader } from './live-session.ts'
 import { createLogin } from './login.ts'
@@ -81,7 +82,11 @@ export function createEndpoints(config: GatewayConfig, gateway: EndpointParts, s
 
   // No HEAD where GET changes something: HEAD is for looking.
   endpoint('/login', 'GET', { get: [readSession, createLogin(parts)] })
-  endpoint('/callback/:provider', 'GET', { get: [createCallback(parts)] })
+  const callback = createCallback(parts)
+  endpoint('/callback/:provider', target => callbackMethod(parts.providers, target), {
+    get: [admitAnswer, callback],
+    post: [admitAnswer, readCallbackForm, callback],
+  })
   endpoint('/continue/:attempt', 'GET', { get: [readSession, createContinue(parts)] })
   endpoint('/session', 'GET, HEAD', { get: [readSession, createSession(parts)] })
   endpoint('/logout', 'GET, HEAD, POST', {
@@ -100,19 +105,22 @@ export function createEndpoints(config: GatewayConfig, gateway: EndpointParts, s
     },
   }
 
-  function endpoint(path: string, allow: string, handlers: { readonly get: RequestHandler[]; readonly post?: RequestHandler[] }): void {
-    const notAllowed = rejectMethod(allow)
+  function endpoint(
+    path: string,
+    allow: string | ((target: Target) => string),
+    handlers: { readonly get: RequestHandler[]; readonly post?: RequestHandler[] },
+  ): void {
     const name = config.paths.base + path
     const route = app.route(name)
-    route.all((_req, res, next) => {
-      visitOf(res).trail.route = name
+    // Before all handlers: Express would answer HEAD with those of GET.
+    route.all((req, res, next) => {
+      const { exchange, trail } = visitOf(res)
+      trail.route = name
+      rejectMethod(req.method, typeof allow === 'string' ? allow : allow(exchange.target))
       next()
     })
-    // Express would answer HEAD with the handlers of GET.
-    if (!allow.includes('HEAD')) route.head(notAllowed)
     route.get(...handlers.get)
     if (handlers.post !== undefined) route.post(...handlers.post)
-    route.all(notAllowed)
   }
 }
 
@@ -143,10 +151,10 @@ const takeReading: RequestHandler = (req, res, next) => {
   next()
 }
 
-function rejectMethod(allow: string): RequestHandler {
-  return () => {
-    throw new GatewayError('method_not_allowed', 'the endpoint does not take this method', { headers: { allow } })
-  }
+/** @param allow as the header of this name has it: methods, with commas between */
+function rejectMethod(method: string, allow: string): void {
+  if (allow.split(', ').includes(method)) return
+  throw new GatewayError('method_not_allowed', 'the endpoint does not take this method', { headers: { allow } })
 }
 
 const noRoute: RequestHandler = () => {

@@ -23,6 +23,8 @@ export interface Refused {
   readonly trail: Trail
   readonly exchange: Exchange | undefined
   readonly route: RouteRule | undefined
+  /** Where "try again" leads; to the same target when not given. */
+  readonly retryPath?: string
 }
 
 export type Refuse = (req: IncomingMessage, res: ServerResponse, refused: Refused, error: unknown) => void
@@ -47,7 +49,7 @@ export function createRefuse(deps: RefuseDeps): Refuse {
       return sendProblem(res, error, info)
     }
     if (route?.kind === 'page' && isSignedOut(error)) return sendToLogin(res, exchange, error)
-    sendErrorPage(res, exchange, error)
+    sendErrorPage(res, exchange, error, refused.retryPath)
   }
 
   /** One line in the audit for what somebody did, one in the log for what went wrong here. */
@@ -79,7 +81,12 @@ export function createRefuse(deps: RefuseDeps): Refuse {
     res.end()
   }
 
-  function sendErrorPage(res: ServerResponse, { target, requestId }: Exchange, error: unknown): void {
+  function sendErrorPage(
+    res: ServerResponse,
+    { target, requestId }: Exchange,
+    error: unknown,
+    retryPath = target.path + target.query,
+  ): void {
     const known = error instanceof GatewayError ? error : null
     const { status, title } = known === null ? { status: 500, title: 'Something went wrong' } : describeError(known.code)
     const page = errorPage({
@@ -88,7 +95,7 @@ export function createRefuse(deps: RefuseDeps): Refuse {
       title,
       requestId,
       loginPath,
-      retryPath: target.path + target.query,
+      retryPath,
     })
     const info = { requestId, isSecure: target.origin.isSecure }
     const headers = known === null ? ['cache-control', 'no-store', 'x-request-id', requestId] : problemHeaders(known, info)
