@@ -2,7 +2,6 @@ import type { Request, RequestHandler, Response } from 'express'
 import type { GatewayConfig } from '../config/config.ts'
 import { GatewayError } from '../errors.ts'
 import type { Target } from '../http/exchange.ts'
-import { isFormNavigation } from '../http/fetch-metadata.ts'
 import type { Provider } from '../oidc/provider.ts'
 import { handOffPage } from '../pages/hand-off-page.ts'
 import type { Attempt, Attempts, AttemptTicket } from '../session/attempts.ts'
@@ -32,7 +31,7 @@ export function callbackMethod(providers: CallbackDeps['providers'], target: Tar
 }
 
 /**
- * Lets the provider's answer in where a person brings it, and sees to it that they see what comes of it.
+ * Lets the provider's answer in where a person brings it.
  *
  * A form comes from the provider's site, which the check of contract.md section 8a would refuse. It is not made here,
  * because that check protects what a session cookie may do, and the callback has none: its proof is the state, which
@@ -40,9 +39,8 @@ export function callbackMethod(providers: CallbackDeps['providers'], target: Tar
  *
  * @throws {GatewayError} `navigation_required`
  */
-export const admitAnswer: RequestHandler = (req, res, next) => {
+export const admitAnswer: RequestHandler = (req, _res, next) => {
   requireNavigation(req)
-  if (isFormNavigation(req)) noteVisit(res, { exchange: { ...exchangeOf(res), isNavigation: true } })
   next()
 }
 
@@ -57,18 +55,22 @@ export const admitAnswer: RequestHandler = (req, res, next) => {
  */
 export function createCallback(deps: CallbackDeps): RequestHandler {
   const { config, attempts, cookies } = deps
+  const loginPath = `${config.paths.base}/login`
 
   return async function callback(req, res) {
     const { target } = exchangeOf(res)
     const provider = deps.providers.get(lastSegment(target))
     if (provider === undefined) throw new TypeError('the callback of an unknown provider was let in')
+    const isForm = provider.config.responseMode === 'form_post'
+    // Nobody can ask for a form once more by a link.
+    if (isForm) noteVisit(res, { signInPath: loginPath })
     // The form alone counts where there is one: what stands in the address besides is nobody's answer.
-    const answer = provider.config.responseMode === 'form_post' ? readParams(String(req.body ?? '')) : readQuery(target)
+    const answer = isForm ? readParams(String(req.body ?? '')) : readQuery(target)
     const { ticket, attempt, take } = await openAttempt(req, res, answer.get('state') ?? '')
     if (!(await take())) throw replayed()
 
     // From here on the same address leads to a replay: whoever tries again begins again.
-    noteVisit(res, { retryPath: `${config.paths.base}/login?return_to=${encodeURIComponent(attempt.returnTo)}` })
+    noteVisit(res, { signInPath: `${loginPath}?return_to=${encodeURIComponent(attempt.returnTo)}` })
     try {
       await redeem(res, provider, answer, ticket, attempt)
     } catch (error) {

@@ -3,6 +3,7 @@ import express, { type ErrorRequestHandler, type RequestHandler } from 'express'
 import type { GatewayConfig } from '../config/config.ts'
 import { GatewayError } from '../errors.ts'
 import type { Exchange, Target } from '../http/exchange.ts'
+import { isFormNavigation } from '../http/fetch-metadata.ts'
 import { createPageHeaders } from '../http/security-headers.ts'
 import type { Provider } from '../oidc/provider.ts'
 import type { Audit } from '../ops/audit.ts'
@@ -96,7 +97,12 @@ export function createEndpoints(config: GatewayConfig, gateway: EndpointParts, s
   endpoint('/logged-out', 'GET, HEAD', { get: [createLoggedOut(parts)] })
 
   app.use(noRoute)
-  app.use(((error, req, res, _next) => stages.refuse(req, res, { ...visitOf(res), route: undefined }, error)) satisfies ErrorRequestHandler)
+  app.use(((error, req, res, _next) => {
+    const { exchange, ...visit } = visitOf(res)
+    // Who submits a form of ours, or of a provider, sees what comes of it, as with a link.
+    const isNavigation = exchange.isNavigation || isFormNavigation(req)
+    stages.refuse(req, res, { ...visit, exchange: { ...exchange, isNavigation }, route: undefined }, error)
+  }) satisfies ErrorRequestHandler)
 
   return {
     serve(req, res, exchange, trail) {

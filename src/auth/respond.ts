@@ -6,8 +6,8 @@ import type { Trail } from '../ops/trail.ts'
 export interface Visit {
   readonly exchange: Exchange
   readonly trail: Trail
-  /** Where "try again" on an error page leads, when to ask for the same once more is of no use. */
-  readonly retryPath?: string
+  /** Where to begin anew when this fails: a sign-in that is used up, to which the same address leads no more. */
+  readonly signInPath?: string
 }
 
 export function visitOf(res: Response): Visit {

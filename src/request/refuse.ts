@@ -23,8 +23,8 @@ export interface Refused {
   readonly trail: Trail
   readonly exchange: Exchange | undefined
   readonly route: RouteRule | undefined
-  /** Where "try again" leads; to the same target when not given. */
-  readonly retryPath?: string
+  /** Where a sign-in that failed is begun anew; asking for the same once more is of no use then. */
+  readonly signInPath?: string
 }
 
 export type Refuse = (req: IncomingMessage, res: ServerResponse, refused: Refused, error: unknown) => void
@@ -49,7 +49,7 @@ export function createRefuse(deps: RefuseDeps): Refuse {
       return sendProblem(res, error, info)
     }
     if (route?.kind === 'page' && isSignedOut(error)) return sendToLogin(res, exchange, error)
-    sendErrorPage(res, exchange, error, refused.retryPath)
+    sendErrorPage(res, exchange, error, refused.signInPath)
   }
 
   /** One line in the audit for what somebody did, one in the log for what went wrong here. */
@@ -81,12 +81,7 @@ export function createRefuse(deps: RefuseDeps): Refuse {
     res.end()
   }
 
-  function sendErrorPage(
-    res: ServerResponse,
-    { target, requestId }: Exchange,
-    error: unknown,
-    retryPath = target.path + target.query,
-  ): void {
+  function sendErrorPage(res: ServerResponse, { target, requestId }: Exchange, error: unknown, signInPath: string | undefined): void {
     const known = error instanceof GatewayError ? error : null
     const { status, title } = known === null ? { status: 500, title: 'Something went wrong' } : describeError(known.code)
     const page = errorPage({
@@ -95,7 +90,8 @@ export function createRefuse(deps: RefuseDeps): Refuse {
       title,
       requestId,
       loginPath,
-      retryPath,
+      retryPath: target.path + target.query,
+      ...(signInPath === undefined ? {} : { signInPath }),
     })
     const info = { requestId, isSecure: target.origin.isSecure }
     const headers = known === null ? ['cache-control', 'no-store', 'x-request-id', requestId] : problemHeaders(known, info)

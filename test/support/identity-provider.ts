@@ -15,7 +15,9 @@ export interface IdentityProviderOptions extends Partial<Pick<IdpSettings, 'alg'
   readonly https?: boolean
   /** `localhost` or `127.0.0.1`, which browsers take for two sites. */
   readonly host?: 'localhost' | '127.0.0.1'
-  readonly clientAuth?: 'client_secret_basic' | 'client_secret_post'
+  readonly clientAuth?: 'client_secret_basic' | 'client_secret_post' | 'private_key_jwt'
+  /** The client's public keys, for `private_key_jwt`. */
+  readonly clientKeys?: readonly object[]
   readonly redirectUris?: readonly string[]
   readonly postLogoutRedirectUris?: readonly string[]
 }
@@ -58,6 +60,8 @@ export interface IdentityProvider {
   endGrants(): void
   /** Signs in with a plain browser. Returns the address of the callback, which was not visited. */
   signIn(authorizationUrl: URL | string, options?: SignInOptions): Promise<URL>
+  /** Likewise, where the answer is a form: what is to be posted, and where. */
+  signInByForm(authorizationUrl: URL | string, options?: SignInOptions): Promise<{ readonly url: URL; readonly form: URLSearchParams }>
   /** Signs out with the browser whose cookies these are. Returns where the provider sends it, null for nowhere. */
   signOut(endSessionUrl: URL | string, jar: CookieJar): Promise<URL | null>
   /** Goes away: the port refuses connections until `start`. */
@@ -85,6 +89,7 @@ export async function startIdentityProvider(options: IdentityProviderOptions = {
     redirect_uris: [...(options.redirectUris ?? [])],
     post_logout_redirect_uris: [...(options.postLogoutRedirectUris ?? [])],
     require_auth_time: true,
+    ...(options.clientKeys === undefined ? {} : { jwks: { keys: [...options.clientKeys] } }),
   }
   const people = createPeople()
   const troubles = createTroubles()
@@ -129,6 +134,13 @@ export async function startIdentityProvider(options: IdentityProviderOptions = {
   })
   server.on('request', listener)
 
+  async function walk(authorizationUrl: URL | string, { user = 'alice', deny = false, jar = new Map() }: SignInOptions = {}) {
+    const answers: SignInForm = deny ? { decision: 'deny' } : { username: user, password: people[user].password }
+    const { url, ...rest } = await browser.walk(new URL(authorizationUrl), jar, { ...answers })
+    if (url === null) throw new Error(`The provider does not send the browser back. Its last page: ${rest.page}`)
+    return { url, ...rest }
+  }
+
   const self: IdentityProvider = {
     issuer,
     ca: certificate?.cert,
@@ -147,11 +159,14 @@ export async function startIdentityProvider(options: IdentityProviderOptions = {
       accessTokenSeconds = seconds
     },
     endGrants: () => store.endGrants(),
-    async signIn(authorizationUrl, { user = 'alice', deny = false, jar = new Map() } = {}) {
-      const form: SignInForm = deny ? { decision: 'deny' } : { username: user, password: people[user].password }
-      const { url, page } = await browser.walk(new URL(authorizationUrl), jar, { ...form })
-      if (url === null) throw new Error(`The provider does not send the browser back. Its last page: ${page}`)
-      return url
+    async signIn(authorizationUrl, signInOptions) {
+      return (await walk(authorizationUrl, signInOptions)).url
+    },
+    async signInByForm(authorizationUrl, signInOptions) {
+      const { url, form, page } = await walk(authorizationUrl, signInOptions)
+      if (form === null) throw new Error(`The provider does not answer with a form. Its last page: ${page}`)
+      issued.add(form.get('code') ?? '')
+      return { url, form }
     },
     async signOut(endSessionUrl, jar) {
       return (await browser.walk(new URL(endSessionUrl), jar, { logout: 'yes' })).url
