@@ -17,7 +17,7 @@ describe('GET /auth/login with several providers', () => {
     }
     gateway = await startGateway({
       config: { identityProviders },
-      secrets: { ...makeSecrets(), OTHER_SECRET: `other ${other.clientSecret}` },
+      secrets: { ...makeSecrets(), CLIENT_SECRET: idp.clientSecret, OTHER_SECRET: other.clientSecret },
     })
     idp.register({ redirectUris: [`${gateway.origin}/auth/callback/staff`] })
   })

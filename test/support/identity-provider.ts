@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { createServer, type Server } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
@@ -15,9 +16,11 @@ export interface IdentityProviderOptions extends Partial<Pick<IdpSettings, 'alg'
   readonly https?: boolean
   /** `localhost` or `127.0.0.1`, which browsers take for two sites. */
   readonly host?: 'localhost' | '127.0.0.1'
-  readonly clientAuth?: 'client_secret_basic' | 'client_secret_post' | 'private_key_jwt'
+  readonly clientAuth?: 'client_secret_basic' | 'client_secret_post' | 'private_key_jwt' | 'tls_client_auth'
   /** The client's public keys, for `private_key_jwt`. */
   readonly clientKeys?: readonly object[]
+  /** PEM of the certificate of a client that has one, for the DNS name `client.example`; needs `https`. */
+  readonly clientCertificate?: string
   readonly redirectUris?: readonly string[]
   readonly postLogoutRedirectUris?: readonly string[]
 }
@@ -48,6 +51,8 @@ export interface IdentityProvider {
   readonly people: ReturnType<typeof createPeople>
   readonly troubles: Troubles
   readonly tokenRequests: readonly TokenRequest[]
+  /** How many requests came to where the client's certificate is asked for. */
+  certificateRequests(): number
   /** How many refreshes it was asked for. */
   refreshes(): number
   /** Every token and code ever handed out, to look for leaks. */
@@ -80,15 +85,23 @@ export async function startIdentityProvider(options: IdentityProviderOptions = {
   const { port } = server.address() as AddressInfo
   const issuer = `${options.https ? 'https' : 'http'}://${host}:${port}`
 
+  // Beside the other, because a browser that is asked for a certificate asks the person.
+  const certificateServer =
+    certificate === undefined || options.clientCertificate === undefined
+      ? null
+      : createTlsServer({ ...certificate, requestCert: true, ca: options.clientCertificate })
+  if (certificateServer !== null) await listen(certificateServer, 0, host)
+
   const client = {
     client_id: 'sallyport',
     // Characters that client_secret_basic must form-encode first (RFC 6749 §2.3.1).
-    client_secret: 'client secret: & +%/=',
+    client_secret: `client secret: & +%/= ${randomBytes(9).toString('base64url')}`,
     token_endpoint_auth_method: clientAuth,
     grant_types: ['authorization_code', 'refresh_token'],
     redirect_uris: [...(options.redirectUris ?? [])],
     post_logout_redirect_uris: [...(options.postLogoutRedirectUris ?? [])],
     require_auth_time: true,
+    ...(certificateServer === null ? {} : { tls_client_auth_san_dns: 'client.example' }),
     ...(options.clientKeys === undefined ? {} : { jwks: { keys: [...options.clientKeys] } }),
   }
   const people = createPeople()
@@ -106,6 +119,7 @@ export async function startIdentityProvider(options: IdentityProviderOptions = {
       refreshTokens: options.refreshTokens ?? 'always',
       rotate: options.rotate ?? true,
       par: options.par ?? 'off',
+      certificateOrigin: certificateServer === null ? null : `https://${host}:${(certificateServer.address() as AddressInfo).port}`,
       people,
       store,
       accessTokenSeconds: () => accessTokenSeconds,
@@ -133,6 +147,11 @@ export async function startIdentityProvider(options: IdentityProviderOptions = {
     )
   })
   server.on('request', listener)
+  let certificateRequests = 0
+  certificateServer?.on('request', (request, response) => {
+    certificateRequests += 1
+    listener(request, response)
+  })
 
   async function walk(authorizationUrl: URL | string, { user = 'alice', deny = false, jar = new Map() }: SignInOptions = {}) {
     const answers: SignInForm = deny ? { decision: 'deny' } : { username: user, password: people[user].password }
@@ -149,6 +168,7 @@ export async function startIdentityProvider(options: IdentityProviderOptions = {
     people,
     troubles,
     tokenRequests,
+    certificateRequests: () => certificateRequests,
     refreshes: () => tokenRequests.filter(({ params }) => params.grant_type === 'refresh_token').length,
     issued,
     register(uris) {
@@ -176,6 +196,7 @@ export async function startIdentityProvider(options: IdentityProviderOptions = {
     async close() {
       await browser.close()
       await shut(server)
+      if (certificateServer !== null) await shut(certificateServer)
     },
   }
   return self
