@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
-import { generateKeyPairSync } from 'node:crypto'
+import { createPrivateKey, generateKeyPairSync, randomUUID } from 'node:crypto'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
-import { decodeJwt, decodeProtectedHeader } from 'jose'
+import { decodeJwt, decodeProtectedHeader, SignJWT } from 'jose'
 import { makeSecrets, providerConfig, startGateway } from '../support/gateway.ts'
 import { type IdentityProviderOptions, startIdentityProvider } from '../support/identity-provider.ts'
 import { startLyingProvider } from '../support/lying-provider.ts'
@@ -45,10 +48,10 @@ describe('private_key_jwt', () => {
 
       const response = await visitor.signIn(idp)
 
-      const { params, authorization } = idp.tokenRequests[0] ?? { params: {}, authorization: '' }
-      const assertion = String(params.client_assertion)
+      const [sent] = idp.tokenRequests
+      const assertion = String(sent?.params.client_assertion)
       assert.equal(response.status, 303)
-      assert.deepEqual([authorization, params.client_secret], ['', undefined])
+      assert.deepEqual([sent?.authorization, sent?.params.client_secret], ['', undefined])
       assert.deepEqual([decodeProtectedHeader(assertion).alg, decodeProtectedHeader(assertion).kid], [algorithm, 'k1'])
       assert.equal(decodeJwt(assertion).aud, idp.issuer)
       for (const line of [assertion, ...pem.trim().split('\n').slice(1, -1)])
@@ -74,6 +77,31 @@ describe('private_key_jwt', () => {
 
     assert.deepEqual([response.status, response.headers['sallyport-error']], [503, 'idp_unavailable'])
     assert.doesNotMatch(response.text, /invalid_client|assertion|eyJ/)
+  })
+})
+
+describe('client_assertion', () => {
+  it('CAUTH-11 shows what stands in the file at the time, so that whoever writes it can replace it', async t => {
+    const { pem, clientKeys } = makeKeys('ec')
+    const folder = await mkdtemp(join(tmpdir(), 'sallyport-assertion-'))
+    t.after(() => rm(folder, { recursive: true }))
+    const file = join(folder, 'token')
+    const clientAuth = { method: 'client_assertion', assertion: { file } }
+    const { idp, gateway } = await start(t, { clientAuth: 'private_key_jwt', clientKeys }, { clientAuth })
+    const write = async () => {
+      const claims = new SignJWT({ iss: 'sallyport', sub: 'sallyport', aud: idp.issuer }).setProtectedHeader({ alg: 'ES256', kid: 'k1' })
+      await writeFile(file, `${await claims.setJti(randomUUID()).setExpirationTime('1m').sign(createPrivateKey(pem))}\n`)
+    }
+
+    const early = await createVisitor(gateway).signIn(idp)
+    await write()
+    const first = await createVisitor(gateway).signIn(idp)
+    await write()
+    const second = await createVisitor(gateway).signIn(idp)
+
+    assert.deepEqual([early.status, early.headers['sallyport-error']], [503, 'idp_unavailable'])
+    assert.doesNotMatch(early.text, /token|assertion/)
+    assert.deepEqual([first.status, second.status], [303, 303])
   })
 })
 
