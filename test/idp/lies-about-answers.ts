@@ -114,6 +114,7 @@ export const liesAboutAnswers: readonly Lie[] = [
   ['IDT-01', 'there is no ID token', () => ({ idToken: () => undefined }), badToken, 'token'],
   ['IDT-01', 'the ID token is an object', () => ({ answer: truth => ({ ...truth, id_token: {} }) }), badToken, 'token'],
 
+  ['META-08', 'the keys are said to be packed, and are not', ({ liar }) => ({ take: { jwks: says(JSON.stringify({ keys: [liar.publicJwk()] }), 'application/json', 200, { 'content-encoding': 'gzip' }) } }), notJson, 'jwks'],
   ['META-06', 'the key set is a list', take('jwks', says('[]')), badKeys, 'jwks'],
   ['META-06', 'the key set has no keys', () => ({ jwks: () => ({}) }), badKeys, 'jwks'],
   ['META-06', 'the keys are texts', () => ({ jwks: () => ({ keys: ['k1'] }) }), badKeys, 'jwks'],
