@@ -1,6 +1,7 @@
 import type { Request, RequestHandler, Response } from 'express'
 import type { GatewayConfig } from '../config/config.ts'
 import { GatewayError } from '../errors.ts'
+import type { Target } from '../http/exchange.ts'
 import type { Provider } from '../oidc/provider.ts'
 import { handOffPage } from '../pages/hand-off-page.ts'
 import type { Attempt, Attempts, AttemptTicket } from '../session/attempts.ts'
@@ -8,8 +9,8 @@ import { type AttemptCookies, isAttemptId } from './attempt-cookies.ts'
 import { callbackUri } from './login.ts'
 import { requireNavigation } from './navigation.ts'
 import { isSame } from './proofs.ts'
-import { readQuery } from './query.ts'
-import { exchangeOf, lastSegment, sendPage } from './respond.ts'
+import { readParams, readQuery } from './query.ts'
+import { exchangeOf, lastSegment, noteVisit, sendPage } from './respond.ts'
 
 export interface CallbackDeps {
   readonly config: GatewayConfig
@@ -19,7 +20,32 @@ export interface CallbackDeps {
 }
 
 /**
- * GET /auth/callback/{provider}: takes what the provider sent, once, and parks the sign-in for /auth/continue.
+ * The one method that the callback of a provider takes: the one that its response mode means (FLOW-12).
+ *
+ * @throws {GatewayError} `no_route`
+ */
+export function callbackMethod(providers: CallbackDeps['providers'], target: Target): 'GET' | 'POST' {
+  const provider = providers.get(lastSegment(target))
+  if (provider === undefined) throw new GatewayError('no_route', 'no such identity provider')
+  return provider.config.responseMode === 'form_post' ? 'POST' : 'GET'
+}
+
+/**
+ * Lets the provider's answer in where a person brings it.
+ *
+ * A form comes from the provider's site, which the check of contract.md section 8a would refuse. It is not made here,
+ * because that check protects what a session cookie may do, and the callback has none: its proof is the state, which
+ * only who saw the authorization request knows, together with the attempt's cookie, which only this browser has.
+ *
+ * @throws {GatewayError} `navigation_required`
+ */
+export const admitAnswer: RequestHandler = (req, _res, next) => {
+  requireNavigation(req)
+  next()
+}
+
+/**
+ * GET, POST /auth/callback/{provider}: takes what the provider sent, once, and parks the sign-in for /auth/continue.
  *
  * It is the end of a chain of redirects between sites, so the Strict session cookie is not there: it neither reads nor
  * makes a session. A wrong state spends nothing, or anybody could spoil a sign-in; from the right one on, the attempt
@@ -29,18 +55,24 @@ export interface CallbackDeps {
  */
 export function createCallback(deps: CallbackDeps): RequestHandler {
   const { config, attempts, cookies } = deps
+  const loginPath = `${config.paths.base}/login`
 
   return async function callback(req, res) {
-    requireNavigation(req)
     const { target } = exchangeOf(res)
     const provider = deps.providers.get(lastSegment(target))
-    if (provider === undefined) throw new GatewayError('no_route', 'no such identity provider')
-    const query = readQuery(target)
-    const { ticket, attempt, take } = await openAttempt(req, res, query.get('state') ?? '')
+    if (provider === undefined) throw new TypeError('the callback of an unknown provider was let in')
+    const isForm = provider.config.responseMode === 'form_post'
+    // Nobody can ask for a form once more by a link.
+    if (isForm) noteVisit(res, { signInPath: loginPath })
+    // The form alone counts where there is one: what stands in the address besides is nobody's answer.
+    const answer = isForm ? readParams(String(req.body ?? '')) : readQuery(target)
+    const { ticket, attempt, take } = await openAttempt(req, res, answer.get('state') ?? '')
     if (!(await take())) throw replayed()
 
+    // From here on the same address leads to a replay: whoever tries again begins again.
+    noteVisit(res, { signInPath: `${loginPath}?return_to=${encodeURIComponent(attempt.returnTo)}` })
     try {
-      await redeem(res, provider, query, ticket, attempt)
+      await redeem(res, provider, answer, ticket, attempt)
     } catch (error) {
       cookies.clear(res, ticket.id)
       if (!isSilentRefusal(error, attempt)) throw error
@@ -70,7 +102,13 @@ export function createCallback(deps: CallbackDeps): RequestHandler {
     return { ticket, attempt, take }
   }
 
-  async function redeem(res: Response, provider: Provider, query: URLSearchParams, ticket: AttemptTicket, attempt: Attempt): Promise<void> {
+  async function redeem(
+    res: Response,
+    provider: Provider,
+    answer: URLSearchParams,
+    ticket: AttemptTicket,
+    attempt: Attempt,
+  ): Promise<void> {
     const { origin } = exchangeOf(res).target
     // Another connection's answer, be it to the same issuer (mix-up; RFC 9700 §4.4).
     if (attempt.provider !== provider.config.id)
@@ -79,7 +117,7 @@ export function createCallback(deps: CallbackDeps): RequestHandler {
       throw new GatewayError('bad_request', 'the answer comes to another origin', { reason: 'origin_mismatch' })
     const signIn = await provider.redeem({
       redirectUri: callbackUri(config, origin.href, provider.config.id),
-      query,
+      query: answer,
       state: attempt.state,
       nonce: attempt.nonce,
       verifier: attempt.verifier,

@@ -3,6 +3,7 @@ import express, { type ErrorRequestHandler, type RequestHandler } from 'express'
 import type { GatewayConfig } from '../config/config.ts'
 import { GatewayError } from '../errors.ts'
 import type { Exchange, Target } from '../http/exchange.ts'
+import { isFormNavigation } from '../http/fetch-metadata.ts'
 import { createPageHeaders } from '../http/security-headers.ts'
 import type { Provider } from '../oidc/provider.ts'
 import type { Audit } from '../ops/audit.ts'
@@ -14,7 +15,8 @@ import { createExpressSession } from '../session/express-session.ts'
 import type { Families } from '../session/families.ts'
 import { createAttemptCookies } from './attempt-cookies.ts'
 import { createBounce } from './bounce.ts'
-import { createCallback } from './callback.ts'
+import { admitAnswer, callbackMethod, createCallback } from './callback.ts'
+import { readCallbackForm } from './callback-form.ts'
 import { createContinue } from './continue.ts'
 import { createSessionReader } from './live-session.ts'
 import { createLogin } from './login.ts'
@@ -81,7 +83,11 @@ export function createEndpoints(config: GatewayConfig, gateway: EndpointParts, s
 
   // No HEAD where GET changes something: HEAD is for looking.
   endpoint('/login', 'GET', { get: [readSession, createLogin(parts)] })
-  endpoint('/callback/:provider', 'GET', { get: [createCallback(parts)] })
+  const callback = createCallback(parts)
+  endpoint('/callback/:provider', target => callbackMethod(parts.providers, target), {
+    get: [admitAnswer, callback],
+    post: [admitAnswer, readCallbackForm, callback],
+  })
   endpoint('/continue/:attempt', 'GET', { get: [readSession, createContinue(parts)] })
   endpoint('/session', 'GET, HEAD', { get: [readSession, createSession(parts)] })
   endpoint('/logout', 'GET, HEAD, POST', {
@@ -91,7 +97,12 @@ export function createEndpoints(config: GatewayConfig, gateway: EndpointParts, s
   endpoint('/logged-out', 'GET, HEAD', { get: [createLoggedOut(parts)] })
 
   app.use(noRoute)
-  app.use(((error, req, res, _next) => stages.refuse(req, res, { ...visitOf(res), route: undefined }, error)) satisfies ErrorRequestHandler)
+  app.use(((error, req, res, _next) => {
+    const { exchange, ...visit } = visitOf(res)
+    // Who submits a form of ours, or of a provider, sees what comes of it, as with a link.
+    const isNavigation = exchange.isNavigation || isFormNavigation(req)
+    stages.refuse(req, res, { ...visit, exchange: { ...exchange, isNavigation }, route: undefined }, error)
+  }) satisfies ErrorRequestHandler)
 
   return {
     serve(req, res, exchange, trail) {
@@ -100,19 +111,22 @@ export function createEndpoints(config: GatewayConfig, gateway: EndpointParts, s
     },
   }
 
-  function endpoint(path: string, allow: string, handlers: { readonly get: RequestHandler[]; readonly post?: RequestHandler[] }): void {
-    const notAllowed = rejectMethod(allow)
+  function endpoint(
+    path: string,
+    allow: string | ((target: Target) => string),
+    handlers: { readonly get: RequestHandler[]; readonly post?: RequestHandler[] },
+  ): void {
     const name = config.paths.base + path
     const route = app.route(literal(config.paths.base) + path)
-    route.all((_req, res, next) => {
-      visitOf(res).trail.route = name
+    // Before all handlers: Express would answer HEAD with those of GET.
+    route.all((req, res, next) => {
+      const { exchange, trail } = visitOf(res)
+      trail.route = name
+      rejectMethod(req.method, typeof allow === 'string' ? allow : allow(exchange.target))
       next()
     })
-    // Express would answer HEAD with the handlers of GET.
-    if (!allow.includes('HEAD')) route.head(notAllowed)
     route.get(...handlers.get)
     if (handlers.post !== undefined) route.post(...handlers.post)
-    route.all(notAllowed)
   }
 }
 
@@ -148,10 +162,10 @@ const takeReading: RequestHandler = (req, res, next) => {
   next()
 }
 
-function rejectMethod(allow: string): RequestHandler {
-  return () => {
-    throw new GatewayError('method_not_allowed', 'the endpoint does not take this method', { headers: { allow } })
-  }
+/** @param allow as the header of this name has it: methods, with commas between */
+function rejectMethod(method: string, allow: string): void {
+  if (allow.split(', ').includes(method)) return
+  throw new GatewayError('method_not_allowed', 'the endpoint does not take this method', { headers: { allow } })
 }
 
 const noRoute: RequestHandler = () => {

@@ -62,7 +62,7 @@ export function createLogin(deps: LoginDeps): RequestHandler {
       params,
     })
     // Last, so that a provider that is down leaves no cookie behind.
-    cookies.give(req, res, ticket)
+    cookies.give(req, res, ticket, provider.config.responseMode)
     redirect(res, 302, url.href)
   }
 

@@ -1,5 +1,6 @@
 import express, { type RequestHandler } from 'express'
 import { GatewayError } from '../errors.ts'
+import { bodyError } from './body-error.ts'
 
 // A form token and the names around it take 60 bytes.
 const limit = '4kb'
@@ -18,12 +19,5 @@ export const readLogoutForm: RequestHandler = (req, res, next) => {
   const type = req.is(['urlencoded', 'json'])
   if (type === false || type === null) throw new GatewayError('bad_request', 'a sign-out takes a form or JSON', { reason: 'content_type' })
   const parse = type === 'json' ? parseJson : parseForm
-  parse(req, res, error => next(error === undefined ? undefined : translate(error)))
-}
-
-function translate(error: unknown): GatewayError {
-  const isTooLarge = error instanceof Error && 'status' in error && error.status === 413
-  return isTooLarge
-    ? new GatewayError('body_too_large', 'a sign-out has a small body', { cause: error })
-    : new GatewayError('bad_request', 'the body cannot be read', { cause: error, reason: 'body' })
+  parse(req, res, error => next(error === undefined ? undefined : bodyError(error)))
 }

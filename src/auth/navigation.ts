@@ -1,9 +1,9 @@
 import type { IncomingMessage } from 'node:http'
 import { GatewayError } from '../errors.ts'
-import { hasFetchMetadata, isNavigation, isPrefetch } from '../http/fetch-metadata.ts'
+import { hasFetchMetadata, isFormNavigation, isNavigation, isPrefetch } from '../http/fetch-metadata.ts'
 
 /**
- * Lets only a top-level navigation through: not fetch, XHR, an image or a frame (FLOW-16), and no prefetch, which
+ * Lets only a top-level navigation through, by link or by form: not fetch, XHR, an image or a frame (FLOW-16), and no prefetch, which
  * nobody asked for and which would spend what the real visit needs.
  *
  * Old browsers, and programs, send no Fetch Metadata; they are let in.
@@ -12,7 +12,7 @@ import { hasFetchMetadata, isNavigation, isPrefetch } from '../http/fetch-metada
  */
 export function requireNavigation(req: IncomingMessage): void {
   if (isPrefetch(req)) throw new GatewayError('navigation_required', 'a prefetch', { reason: 'prefetch' })
-  if (hasFetchMetadata(req.headers) && !isNavigation(req)) {
+  if (hasFetchMetadata(req.headers) && !isNavigation(req) && !isFormNavigation(req)) {
     throw new GatewayError('navigation_required', 'not a top-level navigation', { reason: 'not_a_navigation' })
   }
 }

@@ -6,10 +6,17 @@ import type { Trail } from '../ops/trail.ts'
 export interface Visit {
   readonly exchange: Exchange
   readonly trail: Trail
+  /** Where to begin anew when this fails: a sign-in that is used up, to which the same address leads no more. */
+  readonly signInPath?: string
 }
 
 export function visitOf(res: Response): Visit {
   return res.locals as Visit & Response['locals']
+}
+
+/** Adds to what is known of a request, for those who come after. */
+export function noteVisit(res: Response, more: Partial<Visit>): void {
+  Object.assign(res.locals, more)
 }
 
 export function exchangeOf(res: Response): Exchange {

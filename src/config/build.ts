@@ -1,10 +1,11 @@
-import type { GatewayConfig, Origin, ProviderConfig, RouteRule, SealingKey, SessionConfig } from './config.ts'
+import type { ClientAuths } from './client-auth.ts'
+import type { ClientAuth, GatewayConfig, Origin, ProviderConfig, RouteRule, SealingKey, SessionConfig } from './config.ts'
 import type { ConfigOptions } from './schema.ts'
 import type { ProviderOptions } from './schema-provider.ts'
 import type { RouteOptions } from './schema-routes.ts'
 
 /** Turns options that passed every check into what the program reads. */
-export function buildConfig(options: ConfigOptions, sealingKeys: readonly SealingKey[]): GatewayConfig {
+export function buildConfig(options: ConfigOptions, sealingKeys: readonly SealingKey[], clientAuths: ClientAuths): GatewayConfig {
   const { listen, session } = options
   const origins = options.origins.map(buildOrigin)
   return {
@@ -16,7 +17,9 @@ export function buildConfig(options: ConfigOptions, sealingKeys: readonly Sealin
       ...(listen.tls && { tls: { cert: Buffer.from(listen.tls.cert), key: Buffer.from(listen.tls.key) } }),
     },
     paths: options.paths,
-    identityProviders: Object.entries(options.identityProviders).map(([id, provider]) => buildProvider(id, provider)),
+    identityProviders: Object.entries(options.identityProviders).map(([id, provider]) =>
+      buildProvider(id, provider, existing(clientAuths.get(id))),
+    ),
     session: buildSession(session, sealingKeys),
     csrf: options.csrf,
     logout: defined(options.logout),
@@ -32,18 +35,27 @@ function buildOrigin(href: string): Origin {
   return { href, authority: host, isSecure: protocol === 'https:' }
 }
 
-function buildProvider(id: string, options: ProviderOptions): ProviderConfig {
+function buildProvider(id: string, options: ProviderOptions, clientAuth: ClientAuth): ProviderConfig {
   const { label = id, allow, claims, connectTo, timeout, clockTolerance, tls, ...rest } = options
   return {
     ...rest,
     id,
     label,
+    clientAuth,
     ...(connectTo !== undefined && { connectTo }),
-    ...(tls && { tls: { ca: Buffer.from(tls.ca) } }),
+    ...(tls && { tls: buildTls(tls) }),
     allow: allow === 'everyone' ? allow : buildAllowRules(allow),
     claims: Object.fromEntries(Object.entries(claims).map(([name, { from, path = [name] }]) => [name, { from, path }])),
     timeoutMs: timeout,
     clockToleranceMs: clockTolerance,
+  }
+}
+
+function buildTls({ ca, cert, key }: NonNullable<ProviderOptions['tls']>): NonNullable<ProviderConfig['tls']> {
+  return {
+    ...(ca !== undefined && { ca: Buffer.from(ca) }),
+    ...(cert !== undefined && { cert: Buffer.from(cert) }),
+    ...(key !== undefined && { key: Buffer.from(key) }),
   }
 }
 
@@ -92,6 +104,11 @@ function defined<T extends object>(options: T): { [K in keyof T]: Exclude<T[K], 
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as {
     [K in keyof T]: Exclude<T[K], undefined>
   }
+}
+
+function existing<T>(value: T | undefined): T {
+  if (value === undefined) throw new TypeError('the checks let nothing incomplete pass')
+  return value
 }
 
 function atLeastOne<T>(items: readonly T[]): readonly [T, ...T[]] {

@@ -1,6 +1,7 @@
-import type { Report } from './checks.ts'
+import { checkProviderTls } from './check-provider-tls.ts'
+import { checkSharedCredentials } from './check-shared-credentials.ts'
+import type { Evidence, Report } from './checks.ts'
 import type { Draft } from './draft.ts'
-import { isPlaceholder } from './key-strength.ts'
 import type { ConfigPath } from './mistakes.ts'
 import type { ProviderOptions } from './schema-provider.ts'
 
@@ -24,14 +25,17 @@ const fixedClaims = [
   'amr',
 ]
 
-/** Checks each provider for settings that contradict each other or are too weak. */
-export function checkProviders({ providers }: Draft, report: Report): void {
-  for (const [id, { scopes, clientAuth, loginParams = [], authorizationParams = {}, claims = {} }] of providers) {
+/** Checks each provider for settings that contradict each other or are too weak, and what two of them share. */
+export function checkProviders({ providers, session, isUnreadable }: Draft, { clientAuths, now }: Evidence, report: Report): void {
+  checkSharedCredentials(providers, clientAuths, report)
+  for (const [id, options] of providers) {
+    const { scopes, loginParams = [], authorizationParams = {}, claims = {} } = options
     const path: ConfigPath = ['identityProviders', id]
     if (scopes?.includes('openid') === false) report([...path, 'scopes'], 'must include openid: without it there is no ID token')
-    if (clientAuth !== undefined && isPlaceholder(clientAuth.secret)) {
-      report([...path, 'clientAuth', 'secret'], 'is a placeholder: put in the secret that the provider gave')
-    }
+    // CKE-04: the form comes from the provider's site, and a cookie that goes along with it must be Secure (6265bis §5.7).
+    if (options.responseMode === 'form_post' && session.cookie?.insecure === true)
+      report([...path, 'responseMode'], 'cannot be form_post with session.cookie.insecure, because it needs Secure cookies: use query')
+    if (!isUnreadable([...path, 'tls'])) checkProviderTls(options, path, now, report)
     loginParams.forEach((name, i) => {
       if (Object.hasOwn(authorizationParams, name)) {
         report([...path, 'loginParams', i], 'has a fixed value in authorizationParams: remove it from one of the two')

@@ -1,13 +1,14 @@
-import { createPrivateKey, X509Certificate } from 'node:crypto'
-import type { Report } from './checks.ts'
+import type { Evidence, Report } from './checks.ts'
+import type { ClientAuths } from './client-auth.ts'
 import type { Draft } from './draft.ts'
+import { keyPairProblem } from './key-pair.ts'
 import { cookieKeyProblem } from './key-strength.ts'
 import type { Keys } from './keys.ts'
 import { type ConfigPath, formatPath } from './mistakes.ts'
 import type { SessionOptions } from './schema-session.ts'
 
 /** Checks the store, the deadlines and the keys; and the listener's certificate against its key. */
-export function checkSession({ sections, session, providers }: Draft, keys: Keys, report: Report): void {
+export function checkSession({ sections, session }: Draft, { keys, clientAuths }: Evidence, report: Report): void {
   const { store, idleTimeout, absoluteTimeout, cookieKeys = [], sealingKeys = [] } = session
   if (store !== undefined) checkStore(store, report)
   if (idleTimeout !== undefined && absoluteTimeout !== undefined && idleTimeout > absoluteTimeout) {
@@ -21,8 +22,10 @@ export function checkSession({ sections, session, providers }: Draft, keys: Keys
     const first = sealingKeys.findIndex(other => other.id === id)
     if (first < i) report(['session', 'sealingKeys', i, 'id'], `is also the id of sealingKeys[${first}]: every key needs its own`)
   })
-  checkReuse(providers, cookieKeys, keys, report)
-  if (sections.listen?.tls !== undefined) checkCertificate(sections.listen.tls, report)
+  checkReuse(clientAuths, cookieKeys, keys, report)
+  const tls = sections.listen?.tls
+  const problem = tls === undefined ? null : keyPairProblem(tls, 'listen.tls.cert')
+  if (problem !== null) report(['listen', 'tls', 'key'], problem)
 }
 
 function checkStore(store: SessionOptions['store'], report: Report): void {
@@ -36,10 +39,10 @@ function checkStore(store: SessionOptions['store'], report: Report): void {
 }
 
 /** One key, one purpose: what leaks in one place must not open another (NHI-09). */
-function checkReuse(providers: Draft['providers'], cookieKeys: readonly string[], keys: Keys, report: Report): void {
+function checkReuse(clientAuths: ClientAuths, cookieKeys: readonly string[], keys: Keys, report: Report): void {
   const seen = new Map<string, string>()
-  for (const [id, { clientAuth }] of providers) {
-    if (clientAuth !== undefined) seen.set(fingerprint(clientAuth.secret), `identityProviders.${id}.clientAuth.secret`)
+  for (const [id, clientAuth] of clientAuths) {
+    if ('secret' in clientAuth) seen.set(fingerprint(clientAuth.secret), `identityProviders.${id}.clientAuth.secret`)
   }
   const use = (path: ConfigPath, key: string) => {
     const other = seen.get(key)
@@ -60,13 +63,4 @@ function fingerprint(key: string): string {
       ? Buffer.from(key, 'base64')
       : Buffer.from(key)
   return bytes.toString('hex')
-}
-
-function checkCertificate(tls: { readonly cert: string; readonly key: string }, report: Report): void {
-  try {
-    const key = createPrivateKey(tls.key)
-    if (!new X509Certificate(tls.cert).checkPrivateKey(key)) report(['listen', 'tls', 'key'], 'is not the private key of listen.tls.cert')
-  } catch {
-    report(['listen', 'tls', 'key'], 'is not a private key in PEM without a passphrase')
-  }
 }

@@ -1,6 +1,7 @@
 import { buildConfig } from './build.ts'
 import { checkProcess } from './check-process.ts'
 import { checkDraft } from './checks.ts'
+import { readClientAuths } from './client-auth.ts'
 import type { GatewayConfig } from './config.ts'
 import { deepFreeze } from './deep-freeze.ts'
 import { readDraft } from './draft.ts'
@@ -14,6 +15,8 @@ export interface CompileOptions {
   readonly baseDir?: string
   /** What `{ env: NAME }` reads; the process's own environment when not given. */
   readonly env?: NodeJS.ProcessEnv
+  /** Epoch ms, for the dates of certificates; the machine's clock when not given. */
+  readonly now?: () => number
 }
 
 /**
@@ -24,20 +27,32 @@ export interface CompileOptions {
  * @throws {ConfigError} with everything that is wrong with it
  */
 export function compileConfig(value: unknown, options: CompileOptions = {}): GatewayConfig {
-  const { baseDir = process.cwd(), env = process.env } = options
-  const judged = judgeOptions(value, { env, baseDirOf: () => baseDir })
+  const { baseDir = process.cwd(), env = process.env, now = Date.now } = options
+  const judged = judgeOptions(value, { env, baseDirOf: () => baseDir }, now)
   if ('config' in judged) return judged.config
   throw new ConfigError(judged.mistakes)
 }
 
 /** As {@link compileConfig}, for options from several files; the mistakes are the caller's to place. */
-export function judgeOptions(value: unknown, deps: ReferenceDeps): { config: GatewayConfig } | { mistakes: readonly Mistake[] } {
+export function judgeOptions(
+  value: unknown,
+  deps: ReferenceDeps,
+  now: () => number = Date.now,
+): { config: GatewayConfig } | { mistakes: readonly Mistake[] } {
   const resolved = resolveReferences(configSchema, value, deps)
   const { draft, mistakes: misread } = readDraft(resolved.value, resolved.mistakes)
   const { keys, mistakes: unreadable } = readKeys(draft, deps)
-  const contradictions = checkDraft(draft, keys)
-  const mistakes = [...checkProcess(deps.env, process.execArgv), ...resolved.mistakes, ...misread, ...unreadable, ...contradictions]
+  const { clientAuths, mistakes: unproven } = readClientAuths(draft, deps)
+  const contradictions = checkDraft(draft, { keys, clientAuths, now: now() })
+  const mistakes = [
+    ...checkProcess(deps.env, process.execArgv),
+    ...resolved.mistakes,
+    ...misread,
+    ...unreadable,
+    ...unproven,
+    ...contradictions,
+  ]
 
   if (mistakes.length > 0 || draft.whole === null) return { mistakes }
-  return { config: deepFreeze(buildConfig(draft.whole, [...keys.values()])) }
+  return { config: deepFreeze(buildConfig(draft.whole, [...keys.values()], clientAuths)) }
 }

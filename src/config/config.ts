@@ -1,3 +1,5 @@
+import type { KeyObject } from 'node:crypto'
+
 /**
  * The configuration after all checks: what the rest of the program reads. Deeply frozen.
  *
@@ -47,13 +49,22 @@ export interface ProviderConfig {
   /** Shown on the chooser page. */
   readonly label: string
   readonly clientId: string
-  readonly clientAuth: { readonly method: 'client_secret_basic' | 'client_secret_post'; readonly secret: string }
-  /** PEM of the certificate authorities believed for this provider, in place of the system's. */
-  readonly tls?: { readonly ca: Buffer }
+  readonly clientAuth: ClientAuth
+  readonly tls?: {
+    /** PEM of the certificate authorities believed for this provider, in place of the system's. */
+    readonly ca?: Buffer
+    /** PEM of our certificate and its key; both or neither. */
+    readonly cert?: Buffer
+    readonly key?: Buffer
+  }
   readonly scopes: readonly string[]
   readonly authorizationParams: Readonly<Record<string, string>>
   /** Names that /auth/login may pass through beside the standard ones. */
   readonly loginParams: readonly string[]
+  /** How the provider's answer comes back: in the callback's query, or as a form that the browser posts. */
+  readonly responseMode: 'query' | 'form_post'
+  /** Pushed authorization requests: where the provider offers them, always, or never (RFC 9126). */
+  readonly par: 'auto' | 'require' | 'off'
   readonly allow: 'everyone' | AllowRules
   /** Claim name to where its value comes from. */
   readonly claims: Readonly<Record<string, ClaimSource>>
@@ -61,6 +72,23 @@ export interface ProviderConfig {
   readonly timeoutMs: number
   readonly clockToleranceMs: number
 }
+
+/** How we prove to the provider that it is us; the names are the registered ones. */
+export type ClientAuth =
+  | { readonly method: 'client_secret_basic' | 'client_secret_post'; readonly secret: string }
+  | {
+      readonly method: 'private_key_jwt'
+      /** Of the algorithm's kind; RSA keys have 2048 bits or more. */
+      readonly key: KeyObject
+      readonly keyId?: string
+      readonly algorithm: 'PS256' | 'ES256' | 'EdDSA'
+      /** What the assertion is for: the issuer (RFC 10070), or the token endpoint for a provider that still wants that. */
+      readonly audience: 'issuer' | 'token_endpoint'
+    }
+  /** The certificate is `tls.cert` (RFC 8705 §2). */
+  | { readonly method: 'tls_client_auth' }
+  /** An assertion that somebody else writes, such as Kubernetes; read anew for every use (RFC 7523 §2.2). */
+  | { readonly method: 'client_assertion'; readonly assertionFile: string }
 
 /** Who may sign in: every rule that is present must be met; within one rule any value is enough. */
 export interface AllowRules {

@@ -17,6 +17,8 @@ export interface Draft {
   readonly providers: ReadonlyMap<string, Partial<ProviderOptions>>
   /** By position in the list. */
   readonly routes: ReadonlyMap<number, Partial<RouteOptions>>
+  /** Whether what stands at a place could not be read, so that nobody knows what it says. */
+  readonly isUnreadable: (path: ConfigPath) => boolean
   /** Everything, when all of it can be read. */
   readonly whole: ConfigOptions | null
 }
@@ -47,10 +49,15 @@ function readParts(value: unknown, unreadable: readonly ConfigPath[]): Omit<Draf
   )
   const routeList = Array.isArray(routes) ? routes : []
   return {
+    isUnreadable,
     sections: readMembers(configSchema.omit({ identityProviders: true, routes: true, session: true }), options, []),
     session: readMembers(shape.session, session, ['session']),
     providers: new Map(providers),
     routes: new Map(routeList.map((entry, i) => [i, readMembers(shape.routes.def.element, entry, ['routes', i])])),
+  }
+
+  function isUnreadable(path: ConfigPath): boolean {
+    return unreadable.some(other => isWithin(other, path))
   }
 
   /** Every member in which nothing is wrong; one that was left out has its default. */
@@ -59,7 +66,7 @@ function readParts(value: unknown, unreadable: readonly ConfigPath[]): Omit<Draf
     if (!isMap(entry)) return members as Partial<z.output<T>>
     for (const [name, member] of Object.entries(schema.shape)) {
       const at = [...path, name]
-      if (unreadable.some(other => isWithin(other, at))) continue
+      if (isUnreadable(at)) continue
       const read = (member as z.ZodType).safeParse(entry[name])
       if (read.success && read.data !== undefined) members[name] = read.data
     }

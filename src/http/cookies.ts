@@ -77,8 +77,8 @@ export function withoutCookies(header: string, isOwn: (name: string) => boolean)
 
 export interface CookieAttributes {
   readonly isSecure: boolean
-  /** `Strict` unless the cookie has to survive the way back from another site. */
-  readonly sameSite?: 'Strict' | 'Lax'
+  /** `Strict` unless the cookie has to survive the way back from another site: `Lax` by link, `None` by form. */
+  readonly sameSite?: 'Strict' | 'Lax' | 'None'
   /** Without it the cookie goes with the browser's session. */
   readonly maxAgeSeconds?: number
 }

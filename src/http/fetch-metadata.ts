@@ -7,8 +7,15 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
  * header (old browsers, WebViews, command lines) it is a GET that asks for HTML first.
  */
 export function isNavigation(req: IncomingMessage): boolean {
-  if (req.method !== 'GET') return false
-  const { headers } = req
+  return req.method === 'GET' && opensPage(req.headers)
+}
+
+/** The same of a form: a page submitted it, be it by itself, and the person will see the answer. */
+export function isFormNavigation(req: IncomingMessage): boolean {
+  return req.method === 'POST' && opensPage(req.headers)
+}
+
+function opensPage(headers: IncomingHttpHeaders): boolean {
   if (hasFetchMetadata(headers)) return headers['sec-fetch-mode'] === 'navigate' && headers['sec-fetch-dest'] === 'document'
   return headers['x-requested-with'] === undefined && (headers.accept ?? '').toLowerCase().startsWith('text/html')
 }

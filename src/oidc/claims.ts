@@ -43,6 +43,20 @@ export function mapClaims(config: ProviderConfig, sources: ClaimSources, keep: r
   return Object.fromEntries(claims)
 }
 
+/**
+ * Of the claims that the program uses, those which a provider has but keeps somewhere else, as Entra ID does with
+ * the groups of a person who has many (OpenID Connect Core §5.6.2). Nobody goes there: the address is whatever a
+ * token says, and our token would go along.
+ */
+export function claimsElsewhere(config: ProviderConfig, sources: ClaimSources, others: readonly string[]): readonly string[] {
+  const wanted = new Set([...standardClaims, ...others, ...Object.values(config.claims).map(({ path }) => path[0] ?? '')])
+  const isElsewhere = (name: string) =>
+    [sources.id_token, sources.userinfo].some(
+      source => valueAt(source, ['_claim_names', name]) !== undefined && valueAt(source, [name]) === undefined,
+    )
+  return [...wanted].filter(isElsewhere)
+}
+
 function isSame(found: unknown, email: unknown): boolean {
   return typeof found === 'string' && found === email
 }

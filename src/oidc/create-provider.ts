@@ -1,8 +1,8 @@
 import type { ProviderConfig } from '../config/config.ts'
 import type { LogFields } from '../ops/fields.ts'
 import { authorizationUrlOf } from './authorization-url.ts'
+import { createClientAuth } from './client-auth.ts'
 import { endSessionUrlOf } from './end-session-url.ts'
-import { idpUnavailable } from './errors.ts'
 import { createMetadata } from './metadata.ts'
 import type { Provider } from './provider.ts'
 import { createRedeem } from './redeem.ts'
@@ -13,11 +13,11 @@ export interface ProviderDeps {
   readonly config: ProviderConfig
   /** Claims that the program uses beside name, e-mail and the configured ones: nothing else is kept. */
   readonly keepClaims: readonly string[]
-  /** Epoch ms. Signatures and the times inside tokens are checked by the library, which has the machine's clock. */
+  /** Epoch ms. The times inside tokens are checked by the library too, which has the machine's clock. */
   readonly now: () => number
   /**
    * What goes wrong without an error to say so: `provider_metadata_failed`, `provider_pkce_unannounced`,
-   * `provider_keys_unavailable`, `provider_userinfo_failed`.
+   * `provider_keys_unavailable`, `provider_userinfo_failed`, `provider_claims_elsewhere`.
    */
   readonly log?: (event: string, fields: LogFields) => void
 }
@@ -26,29 +26,18 @@ export interface ProviderDeps {
  * Creates the client of one identity provider. It sends nothing before it is first asked, so a gateway
  * starts while its provider is away.
  */
-export function createProvider(deps: ProviderDeps): Provider {
-  const { config, keepClaims, now, log = () => undefined } = deps
-  const metadata = createMetadata({ config, wire: createWire(config), now, log })
+export function createProvider({ config, keepClaims, now, log = () => undefined }: ProviderDeps): Provider {
+  const wire = createWire(config)
+  const metadata = createMetadata({ config, wire, clientAuth: createClientAuth(config, now), now, log })
+  const deps = { config, metadata, wire, keepClaims, now, log }
 
   return {
     config,
-    redeem: createRedeem({ config, metadata, keepClaims, now }),
-    refresh: createRefresh({ config, metadata, keepClaims, now, log }),
+    redeem: createRedeem(deps),
+    refresh: createRefresh(deps),
 
     async authorizationUrl(request) {
-      const { signIn } = await metadata()
-      try {
-        return await authorizationUrlOf(config, signIn, request)
-      } catch (error) {
-        // A redirect URI that is none is our own mistake, not the provider's.
-        if (error instanceof TypeError) throw error
-        throw idpUnavailable(
-          config,
-          'metadata_invalid',
-          'names no usable place to sign in at in its metadata (authorization_endpoint)',
-          error,
-        )
-      }
+      return await authorizationUrlOf(config, await metadata(), request)
     },
 
     async endSessionUrl(request) {

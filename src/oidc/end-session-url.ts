@@ -12,7 +12,7 @@ type EndSessionRequest = Parameters<Provider['endSessionUrl']>[0]
 export function endSessionUrlOf(config: ProviderConfig, metadata: Metadata, request: EndSessionRequest): URL | null {
   if (metadata.server.end_session_endpoint === undefined) return null
   try {
-    return buildEndSessionUrl(metadata.signIn, {
+    return buildEndSessionUrl(metadata.client, {
       ...config.logout.params,
       ...hintOf(config, request),
       client_id: config.clientId,

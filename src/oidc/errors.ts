@@ -15,6 +15,9 @@ const tokenErrors = [
   'temporarily_unavailable',
 ]
 
+const encrypted =
+  'The ID token is encrypted, which is not supported: register the client there without ID token encryption (id_token_encrypted_response_alg)'
+
 /** Which token request an answer belongs to. */
 export type Grant = 'authorization_code' | 'refresh_token'
 
@@ -40,19 +43,43 @@ export function ownError(error: unknown): GatewayError | null {
 
 /** Translates what a token request ended with: an error answer, an unusable one, or an ID token that fails the library's checks. */
 export function tokenError(config: ProviderConfig, grant: Grant, error: unknown): GatewayError {
+  if (error instanceof ResponseBodyError && error.error === 'invalid_grant') return grantRefused(grant, error)
+  const refusal = requestError(config, 'token request', error)
+  if (refusal !== null) return refusal
+  const idTokenFault = idTokenFaultOf(error)
+  if (idTokenFault === encrypted) return idTokenRefused(grant, 'form', encrypted, error)
+  if (idTokenFault !== null) return idTokenRefused(grant, idTokenFault, 'The ID token does not stand the checks', error)
+  return idpUnavailable(config, 'token_response_invalid', 'gave an answer to the token request that cannot be used', error)
+}
+
+/**
+ * What went wrong with a request of ours before there was an answer worth reading; null when it is the answer.
+ *
+ * @param what the kind of request, for the operator
+ */
+export function requestError(config: ProviderConfig, what: string, error: unknown): GatewayError | null {
   const own = ownError(error)
   if (own !== null) return own
   if (error instanceof ResponseBodyError) {
     const name = tokenErrors.includes(error.error) ? error.error : 'unknown_error'
-    if (name === 'invalid_grant') return grantRefused(grant, error)
-    return idpUnavailable(config, name, `refused the token request with ${name}`, error)
+    return idpUnavailable(config, name, `refused the ${what} with ${name}`, error)
   }
   if (error instanceof WWWAuthenticateChallengeError) {
-    return idpUnavailable(config, 'invalid_client', "refused the token request: it does not take the client's secret", error)
+    return idpUnavailable(
+      config,
+      'invalid_client',
+      `refused the ${what}: it does not take what we prove ourselves with (clientAuth)`,
+      error,
+    )
   }
-  const idTokenFault = idTokenFaultOf(error)
-  if (idTokenFault !== null) return idTokenRefused(grant, idTokenFault, 'The ID token does not stand the checks', error)
-  return idpUnavailable(config, 'token_response_invalid', 'gave an answer to the token request that cannot be used', error)
+  const code = codeOf(error) ?? ''
+  if (['OAUTH_HTTP_REQUEST_FORBIDDEN', 'OAUTH_REQUEST_PROTOCOL_FORBIDDEN'].includes(code)) {
+    return idpUnavailable(config, 'insecure_endpoint', 'has an endpoint that is not https', error)
+  }
+  if (['OAUTH_MISSING_SERVER_METADATA', 'OAUTH_INVALID_SERVER_METADATA'].includes(code)) {
+    return idpUnavailable(config, 'metadata_invalid', `names no usable place for the ${what} in its metadata`, error)
+  }
+  return null
 }
 
 /** An ID token that was refused: at sign-in the sign-in fails, at a refresh the session ends (OpenID Connect Core §12.2). */
@@ -110,7 +137,7 @@ function idTokenFaultOf(error: unknown): string | null {
   }
   // The library says by `body` that the answer around the ID token is at fault.
   if (isObject(details) && 'body' in details) return null
-  if (error.code === 'OAUTH_KEY_SELECTION_FAILED') return 'key'
+  if (error.code === 'OAUTH_UNSUPPORTED_OPERATION' && typeof details === 'string' && details.split('.').length === 5) return encrypted
   const isAboutForm = ['OAUTH_INVALID_RESPONSE', 'OAUTH_UNSUPPORTED_OPERATION', 'OAUTH_PARSE_ERROR'].includes(error.code ?? '')
   return isAboutForm ? 'form, algorithm or signature' : null
 }

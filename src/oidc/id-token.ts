@@ -1,9 +1,12 @@
 import { createHash } from 'node:crypto'
-import { compactVerify, decodeProtectedHeader, errors } from 'jose'
+import { decodeProtectedHeader } from 'jose'
 import type { IDToken } from 'openid-client'
 import type { ProviderConfig } from '../config/config.ts'
+import { GatewayError } from '../errors.ts'
 import { type Grant, idTokenRefused } from './errors.ts'
+import { jwtFault } from './jwt-form.ts'
 import type { Metadata } from './metadata.ts'
+import { judgeSignature } from './signature.ts'
 
 // A code lives at most ten minutes (RFC 6749 §4.1.2), and the ID token is made when it is redeemed.
 const oldestMs = 10 * 60_000
@@ -19,16 +22,27 @@ export interface Authentication {
   readonly sid: string | null
 }
 
+/** An ID token and what it came with. */
+export interface TokenSet {
+  readonly idToken: string
+  readonly accessToken: string
+  /** Null at a refresh. */
+  readonly code: string | null
+}
+
 /**
  * The checks on every ID token that the library leaves out. It has compared `iss`, looked for us in `aud`
- * and for the times; here: whose token it is, that it is for us alone, and for this access token.
+ * and for the times; here: that it is an ID token, whose it is, that it is for us alone, and for this access
+ * token and code.
  *
  * @throws {GatewayError} `bad_request` at sign-in, `session_expired` at a refresh
  */
-export function checkIdToken(config: ProviderConfig, grant: Grant, claims: IDToken, idToken: string, accessToken: string): void {
+export function checkIdToken(config: ProviderConfig, grant: Grant, claims: IDToken, { idToken, accessToken, code }: TokenSet): void {
   const refuse = (claim: string) => idTokenRefused(grant, claim, 'The ID token does not stand the checks')
+  const fault = jwtFault(idToken)
+  if (fault !== null) throw refuse(fault)
   // Strings by type, but what came is whatever the provider signed (IDT-16).
-  const { sub, aud, azp, exp, at_hash: hash }: Record<string, unknown> = claims
+  const { sub, aud, azp, exp, at_hash: tokenHash, c_hash: codeHash }: Record<string, unknown> = claims
   if (typeof sub !== 'string' || sub === '' || sub.length > longestSub) throw refuse('sub')
   // NIST SP 800-63C §2.3 wants one audience; Core leaves it to us to trust others, and we trust none.
   const audiences = [aud].flat()
@@ -36,7 +50,8 @@ export function checkIdToken(config: ProviderConfig, grant: Grant, claims: IDTok
   if (azp !== undefined && azp !== config.clientId) throw refuse('azp')
   // JSON can write a number that is read as infinity: a token without an end.
   if (!Number.isFinite(exp)) throw refuse('exp')
-  if (hash !== undefined && hash !== accessTokenHash(idToken, accessToken)) throw refuse('at_hash')
+  if (tokenHash !== undefined && tokenHash !== halfHash(idToken, accessToken)) throw refuse('at_hash')
+  if (code !== null && codeHash !== undefined && codeHash !== halfHash(idToken, code)) throw refuse('c_hash')
 }
 
 /**
@@ -65,34 +80,31 @@ export function readAuthentication(config: ProviderConfig, claims: IDToken, now:
 }
 
 /**
- * Checks the signature of an ID token that came with a refresh.
+ * Checks the signature of an ID token.
  *
- * @returns false when the keys cannot be had, or the right one is not among them yet: the caller does
- *   without the token's claims, for the refresh token is spent and what it bought must not be lost
- * @throws {GatewayError} `session_expired`, reason `id_token_invalid`, when the signature is wrong
+ * @returns false, at a refresh alone, when the keys cannot be had or the right one is not among them yet: the
+ *   caller does without the token's claims, for the refresh token is spent and what it bought must not be lost
+ * @throws {GatewayError} `bad_request` at sign-in, `session_expired` at a refresh (`id_token_invalid`) when the
+ *   signature is wrong; at sign-in `idp_unavailable` when the keys cannot be had
  */
-export async function verifySignature(metadata: Metadata, idToken: string): Promise<boolean> {
-  const announced: unknown = metadata.server.id_token_signing_alg_values_supported
-  // Without a word on it, OpenID Connect Core §2 means RS256. Never `none`, never a shared secret.
-  const algorithms = Array.isArray(announced) ? announced.filter(alg => /^(RS|PS|ES)\d{3}$|^Ed/.test(String(alg))) : ['RS256']
-  try {
-    await compactVerify(idToken, metadata.keys, { algorithms })
-    return true
-  } catch (error) {
-    const isWrong =
-      error instanceof errors.JWSSignatureVerificationFailed ||
-      error instanceof errors.JWSInvalid ||
-      error instanceof errors.JOSEAlgNotAllowed
-    if (isWrong) throw idTokenRefused('refresh_token', 'signature', 'The ID token of a refresh is not signed by the provider', error)
-    return false
-  }
+export async function verifySignature(metadata: Metadata, grant: Grant, idToken: string): Promise<boolean> {
+  const isSignIn = grant === 'authorization_code'
+  const verdict = await judgeSignature(metadata.keys, idToken, metadata.server.id_token_signing_alg_values_supported).catch(
+    (error: unknown) => {
+      if (isSignIn || !(error instanceof GatewayError)) throw error
+      return 'key_missing' as const
+    },
+  )
+  if (verdict === 'good') return true
+  if (verdict === 'key_missing' && !isSignIn) return false
+  throw idTokenRefused(grant, verdict === 'key_missing' ? 'key' : 'signature', 'The ID token is not signed by the provider')
 }
 
 /** The left half of the hash that goes with the token's algorithm (OpenID Connect Core §3.1.3.6); null for one we do not know. */
-function accessTokenHash(idToken: string, accessToken: string): string | null {
+function halfHash(idToken: string, value: string): string | null {
   const { alg = '' } = decodeProtectedHeader(idToken)
   const bits = /^Ed/.test(alg) ? '512' : /^[A-Z]{2}(256|384|512)$/.exec(alg)?.[1]
   if (bits === undefined) return null
-  const hash = createHash(`sha${bits}`).update(accessToken, 'ascii').digest()
+  const hash = createHash(`sha${bits}`).update(value, 'ascii').digest()
   return hash.subarray(0, hash.length / 2).toString('base64url')
 }

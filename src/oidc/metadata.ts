@@ -1,22 +1,18 @@
-import { createRemoteJWKSet, type JWTVerifyGetKey, customFetch as joseFetch } from 'jose'
 import {
   allowInsecureRequests,
-  ClientSecretBasic,
-  ClientSecretPost,
-  Configuration,
+  type ClientAuth,
+  type Configuration,
   type CustomFetch,
   clockTolerance,
   customFetch,
   discovery,
-  enableNonRepudiationChecks,
-  getJwksCache,
   type ServerMetadata,
-  setJwksCache,
 } from 'openid-client'
 import type { ProviderConfig } from '../config/config.ts'
 import { isLoopback } from '../config/hosts.ts'
 import type { LogFields } from '../ops/fields.ts'
 import { idpUnavailable, ownError } from './errors.ts'
+import { createKeys, type Keys } from './keys.ts'
 
 /** Old metadata is used while newer is fetched: providers change theirs rarely, and announce it by keeping both ways. */
 const renewAfterMs = 10 * 60_000
@@ -24,21 +20,22 @@ const renewAfterMs = 10 * 60_000
 const forgetAfterMs = 24 * 3_600_000
 /** Long enough that a burst of sign-ins asks an absent IdP once; short enough that one which is back is used at once. */
 const backOffMs = 1_000
+/** Longer ones fit into no Location header. */
+const longestAddress = 2048
 
 /** One fetch of a provider's metadata, and what is made of it. */
 export interface Metadata {
   readonly server: Readonly<ServerMetadata>
-  /** For sign-ins: the grant fails unless the ID token's signature holds. */
-  readonly signIn: Configuration
-  /** For refreshes: does not look at signatures, so that a key set that cannot be had loses no rotated token. */
-  readonly renewal: Configuration
-  /** The issuer's keys, to look at those signatures afterwards. */
-  readonly keys: JWTVerifyGetKey
+  /** Does not look at signatures: that comes after it, with the keys. */
+  readonly client: Configuration
+  /** The issuer's keys. */
+  readonly keys: Keys
 }
 
 export interface MetadataDeps {
   readonly config: ProviderConfig
   readonly wire: CustomFetch
+  readonly clientAuth: ClientAuth
   readonly now: () => number
   readonly log: (event: string, fields: LogFields) => void
 }
@@ -94,28 +91,23 @@ export function createMetadata(deps: MetadataDeps): () => Promise<Metadata> {
   }
 }
 
-async function fetchMetadata({ config, wire }: MetadataDeps, previous: Metadata | null): Promise<Metadata> {
+async function fetchMetadata(deps: MetadataDeps, previous: Metadata | null): Promise<Metadata> {
+  const { config, wire, clientAuth } = deps
   const { protocol, hostname } = new URL(config.issuer)
   const isInsecure = protocol === 'http:' && isLoopback(hostname)
-  const client = { [clockTolerance]: config.clockToleranceMs / 1000 }
-  const { method, secret } = config.clientAuth
-  const auth = method === 'client_secret_basic' ? ClientSecretBasic(secret) : ClientSecretPost(secret)
+  const clientMetadata = {
+    [clockTolerance]: config.clockToleranceMs / 1000,
+    // Where the provider asks for our certificate (RFC 8705 §5).
+    use_mtls_endpoint_aliases: config.clientAuth.method === 'tls_client_auth',
+  }
   try {
-    const renewal = await discovery(new URL(config.issuer), config.clientId, client, auth, {
+    const client = await discovery(new URL(config.issuer), config.clientId, clientMetadata, clientAuth, {
       [customFetch]: wire,
       execute: isInsecure ? [allowInsecureRequests] : [],
     })
-    const server = renewal.serverMetadata()
-    checkServer(config, server)
-
-    const signIn = new Configuration(server, config.clientId, client, auth)
-    signIn[customFetch] = wire
-    if (isInsecure) allowInsecureRequests(signIn)
-    enableNonRepudiationChecks(signIn)
-    const knownKeys = previous?.server.jwks_uri === server.jwks_uri ? previous : null
-    const cache = knownKeys === null ? undefined : getJwksCache(knownKeys.signIn)
-    if (cache !== undefined) setJwksCache(signIn, cache)
-    return { server, signIn, renewal, keys: knownKeys?.keys ?? keySet(server, wire) }
+    const server = client.serverMetadata()
+    const keysAddress = checkServer(config, server)
+    return { server, client, keys: previous?.server.jwks_uri === keysAddress ? previous.keys : createKeys(deps, keysAddress) }
   } catch (error) {
     const isOther = error instanceof Error && 'code' in error && error.code === 'OAUTH_JSON_ATTRIBUTE_COMPARISON_FAILED'
     if (isOther) throw issuerMismatch(config)
@@ -123,11 +115,16 @@ async function fetchMetadata({ config, wire }: MetadataDeps, previous: Metadata 
   }
 }
 
-function checkServer(config: ProviderConfig, server: ServerMetadata): void {
+/** @returns where the keys are */
+function checkServer(config: ProviderConfig, server: ServerMetadata): string {
   // The library compares URLs, in which a final slash or the case of the host may differ.
   if (server.issuer !== config.issuer) throw issuerMismatch(config)
-  if (typeof server.jwks_uri !== 'string' || !URL.canParse(server.jwks_uri)) {
+  if (!isAddress(server.jwks_uri)) {
     throw idpUnavailable(config, 'metadata_invalid', 'names no key set in its metadata (jwks_uri)')
+  }
+  const start = isAddress(server.authorization_endpoint) ? new URL(server.authorization_endpoint).protocol : null
+  if (start !== 'https:' && !(start === 'http:' && config.issuer.startsWith('http:'))) {
+    throw idpUnavailable(config, 'metadata_invalid', 'names no usable place to sign in at in its metadata (authorization_endpoint)')
   }
   // Some providers that do S256 do not say so, Entra ID among them: silence is let pass with a warning, and
   // state and nonce hold in any case (docs/security.md, PKCE-05).
@@ -139,6 +136,7 @@ function checkServer(config: ProviderConfig, server: ServerMetadata): void {
       'says in its metadata that it does not do PKCE with S256 (code_challenge_methods_supported)',
     )
   }
+  return server.jwks_uri
 }
 
 function issuerMismatch(config: ProviderConfig) {
@@ -146,10 +144,8 @@ function issuerMismatch(config: ProviderConfig) {
   return idpUnavailable(config, 'metadata_issuer_mismatch', what)
 }
 
-function keySet(server: ServerMetadata, wire: CustomFetch): JWTVerifyGetKey {
-  return createRemoteJWKSet(new URL(server.jwks_uri ?? ''), {
-    [joseFetch]: (url, options) => wire(url, { ...options, headers: Object.fromEntries(options.headers), body: undefined }),
-  })
+function isAddress(value: unknown): value is string {
+  return typeof value === 'string' && value.length <= longestAddress && URL.canParse(value)
 }
 
 function reasonOf(error: unknown): Pick<LogFields, 'reason' | 'error'> {

@@ -1,24 +1,22 @@
-import { ClientError, fetchUserInfo } from 'openid-client'
+import type { CustomFetch } from 'openid-client'
 import type { ProviderConfig } from '../config/config.ts'
 import { GatewayError } from '../errors.ts'
+import type { LogFields } from '../ops/fields.ts'
 import { findRefusal } from './allow.ts'
-import { mapClaims, type RawClaims } from './claims.ts'
-import { type Grant, idpUnavailable, ownError, scrub } from './errors.ts'
-import type { Metadata } from './metadata.ts'
+import { claimsElsewhere, mapClaims, type RawClaims } from './claims.ts'
+import { fetchUserInfo, type UserInfoRequest } from './user-info.ts'
 
 export interface PersonDeps {
   readonly config: ProviderConfig
   /** Names of further claims that the program uses. */
   readonly keepClaims: readonly string[]
+  readonly wire: CustomFetch
+  readonly log: (event: string, fields: LogFields) => void
 }
 
 /** What is at hand about a person after a token request. */
-export interface Evidence {
-  readonly grant: Grant
-  readonly metadata: Metadata
-  readonly sub: string
+export interface Evidence extends UserInfoRequest {
   readonly idToken: RawClaims | null
-  readonly accessToken: string
 }
 
 /**
@@ -28,9 +26,15 @@ export interface Evidence {
  * @throws {GatewayError} `access_denied` (`not_allowed`); `bad_request` or, at a refresh, `session_expired`
  *   (`userinfo_changed`) when UserInfo is about somebody else; `idp_unavailable` when it cannot be had
  */
-export async function readPerson({ config, keepClaims }: PersonDeps, evidence: Evidence): Promise<RawClaims> {
-  const sources = { id_token: evidence.idToken, userinfo: asksUserInfo(config) ? await userInfoOf(config, evidence) : null }
+export async function readPerson(deps: PersonDeps, evidence: Evidence): Promise<RawClaims> {
+  const { config, keepClaims } = deps
+  const sources = { id_token: evidence.idToken, userinfo: asksUserInfo(config) ? await fetchUserInfo(deps, evidence) : null }
   const ruled = config.allow === 'everyone' ? [] : Object.keys(config.allow.claims ?? {})
+  const elsewhere = claimsElsewhere(config, sources, [...ruled, ...keepClaims])
+  if (elsewhere.length > 0) {
+    const error = `it keeps these claims elsewhere (_claim_names), too many for a token most often: ${elsewhere.join(', ')}; they count as missing`
+    deps.log('provider_claims_elsewhere', { provider: config.id, error })
+  }
   const refusal = findRefusal(config.allow, mapClaims(config, sources, ruled))
   if (refusal !== null) {
     throw new GatewayError('access_denied', `identityProviders.${config.id}.allow keeps this person out (${refusal}).`, {
@@ -43,22 +47,4 @@ export async function readPerson({ config, keepClaims }: PersonDeps, evidence: E
 /** Whether any configured claim may come from UserInfo. */
 export function asksUserInfo(config: ProviderConfig): boolean {
   return Object.values(config.claims).some(({ from }) => from.includes('userinfo'))
-}
-
-async function userInfoOf(config: ProviderConfig, { grant, metadata, sub, accessToken }: Evidence): Promise<RawClaims> {
-  try {
-    return await fetchUserInfo(metadata.signIn, accessToken, sub)
-  } catch (error) {
-    const own = ownError(error)
-    if (own !== null) throw own
-    // Two subjects in one sign-in: somebody swaps tokens (OpenID Connect Core §5.3.2).
-    if (error instanceof ClientError && error.code === 'OAUTH_JSON_ATTRIBUTE_COMPARISON_FAILED') {
-      const code = grant === 'authorization_code' ? 'bad_request' : 'session_expired'
-      throw new GatewayError(code, 'UserInfo is about somebody else than the ID token.', {
-        reason: 'userinfo_changed',
-        cause: scrub(error),
-      })
-    }
-    throw idpUnavailable(config, 'userinfo_invalid', 'gave no usable UserInfo', error)
-  }
 }

@@ -1,9 +1,10 @@
-import { authorizationCodeGrant } from 'openid-client'
+import { authorizationCodeGrant, type CustomFetch } from 'openid-client'
 import type { ProviderConfig } from '../config/config.ts'
+import type { LogFields } from '../ops/fields.ts'
 import type { SignIn } from '../session/session.ts'
 import { checkCallback } from './callback-answer.ts'
 import { idTokenRefused, tokenError } from './errors.ts'
-import { checkIdToken, readAuthentication } from './id-token.ts'
+import { checkIdToken, readAuthentication, verifySignature } from './id-token.ts'
 import type { Metadata } from './metadata.ts'
 import { readPerson } from './person.ts'
 import type { Callback } from './provider.ts'
@@ -12,8 +13,10 @@ import { readAccessToken } from './token-response.ts'
 export interface RedeemDeps {
   readonly config: ProviderConfig
   readonly metadata: () => Promise<Metadata>
+  readonly wire: CustomFetch
   readonly keepClaims: readonly string[]
   readonly now: () => number
+  readonly log: (event: string, fields: LogFields) => void
 }
 
 /**
@@ -34,8 +37,10 @@ export function createRedeem(deps: RedeemDeps): (callback: Callback) => Promise<
     const { id_token: idToken } = answer
     const claims = answer.claims()
     if (idToken === undefined || claims === undefined) throw idTokenRefused('authorization_code', 'missing', 'There is no ID token')
-    checkIdToken(config, 'authorization_code', claims, idToken, answer.access_token)
+    const code = currentUrl.searchParams.get('code')
+    checkIdToken(config, 'authorization_code', claims, { idToken, accessToken: answer.access_token, code })
     const authentication = readAuthentication(config, claims, now(), callback.maxAge)
+    await verifySignature(metadata, 'authorization_code', idToken)
     const evidence = { metadata, sub: claims.sub, idToken: claims, accessToken: answer.access_token, grant: 'authorization_code' } as const
     return {
       provider: config.id,
@@ -53,7 +58,7 @@ export function createRedeem(deps: RedeemDeps): (callback: Callback) => Promise<
 
   async function askForTokens(metadata: Metadata, currentUrl: URL, callback: Callback) {
     try {
-      return await authorizationCodeGrant(metadata.signIn, currentUrl, {
+      return await authorizationCodeGrant(metadata.client, currentUrl, {
         expectedState: callback.state,
         expectedNonce: callback.nonce,
         pkceCodeVerifier: callback.verifier,

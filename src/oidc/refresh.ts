@@ -1,4 +1,4 @@
-import { type IDToken, refreshTokenGrant } from 'openid-client'
+import { type CustomFetch, type IDToken, refreshTokenGrant } from 'openid-client'
 import type { ProviderConfig } from '../config/config.ts'
 import { GatewayError } from '../errors.ts'
 import type { LogFields } from '../ops/fields.ts'
@@ -12,6 +12,7 @@ import { readAccessToken } from './token-response.ts'
 export interface RefreshDeps {
   readonly config: ProviderConfig
   readonly metadata: () => Promise<Metadata>
+  readonly wire: CustomFetch
   readonly keepClaims: readonly string[]
   readonly now: () => number
   readonly log: (event: string, fields: LogFields) => void
@@ -31,13 +32,13 @@ export function createRefresh(deps: RefreshDeps): Provider['refresh'] {
   return async function refresh(request): Promise<Refreshed> {
     const metadata = await deps.metadata()
     const sentAt = now()
-    const answer = await refreshTokenGrant(metadata.renewal, request.refreshToken).catch((error: unknown) => {
+    const answer = await refreshTokenGrant(metadata.client, request.refreshToken).catch((error: unknown) => {
       throw tokenError(config, 'refresh_token', error)
     })
     const access = readAccessToken(config, answer, { scopes: request.scopes, sentAt, now: now() })
     const idToken = answer.claims() ?? null
     if (idToken !== null) checkSamePerson(idToken, answer.id_token ?? '', answer.access_token, request.sub)
-    const isVerified = answer.id_token !== undefined && (await verifySignature(metadata, answer.id_token))
+    const isVerified = answer.id_token !== undefined && (await verifySignature(metadata, 'refresh_token', answer.id_token))
     if (answer.id_token !== undefined && !isVerified) deps.log('provider_keys_unavailable', { provider: config.id })
     const verified = isVerified ? idToken : null
     return {
@@ -49,7 +50,7 @@ export function createRefresh(deps: RefreshDeps): Provider['refresh'] {
   }
 
   function checkSamePerson(claims: IDToken, idToken: string, accessToken: string, sub: string): void {
-    checkIdToken(config, 'refresh_token', claims, idToken, accessToken)
+    checkIdToken(config, 'refresh_token', claims, { idToken, accessToken, code: null })
     if (claims.sub !== sub) throw idTokenRefused('refresh_token', 'sub', 'The ID token of a refresh is about somebody else')
   }
 

@@ -3,6 +3,7 @@ import { Agent, request } from 'undici'
 import type { ProviderConfig } from '../config/config.ts'
 import { isLoopback } from '../config/hosts.ts'
 import { idpUnavailable } from './errors.ts'
+import { readStrictJson } from './strict-json.ts'
 
 // Metadata and key sets are tens of kilobytes, tokens less. An IdP that sends more is broken or hostile.
 const answerLimitBytes = 1024 * 1024
@@ -13,40 +14,63 @@ const connectionLimit = 64
 // What an answer of the protocol can be; a proxy's login page or a maintenance page with status 200 is neither.
 const jsonTypes = ['application/json', 'application/jwk-set+json']
 const jwtType = 'application/jwt'
+// A pushed authorization request is answered with 201 (RFC 9126 §2.2).
+const goodStatuses = [200, 201]
+
+// Where cloud machines keep their credentials, and where nothing can be: no provider lives there.
+const nowhere = /^(169\.254\.|0\.|\[(::|fe[89ab][0-9a-f]:.*|::ffff:a9fe:[0-9a-f]+)\]$)/
 
 /**
  * Creates the only way out to one IdP: every request leaves here and is bounded in time and size.
  *
  * Redirects come back as they are and are never followed: they would carry the code and our secret to a
  * host of somebody's choice. With `connectTo`, requests for the issuer's origin go there, with the issuer's
- * Host and, over TLS, a certificate for the issuer's name, as `curl --connect-to` does.
+ * Host and, over TLS, a certificate for the issuer's name, as `curl --connect-to` does. Our own certificate,
+ * where there is one, is shown to whoever asks for it in the handshake.
  *
  * @throws {GatewayError} `idp_unavailable` (reasons `unreachable`, `timeout`, `answer_too_large`,
  *   `not_json`, `insecure_endpoint`)
  */
 export function createWire(config: ProviderConfig): CustomFetch {
   const issuer = new URL(config.issuer)
+  const { ca, cert, key } = config.tls ?? {}
   const agent = new Agent({
     allowH2: false,
     connections: connectionLimit,
-    connect: { timeout: config.timeoutMs, ...(config.tls === undefined ? {} : { ca: config.tls.ca }) },
+    connect: {
+      timeout: config.timeoutMs,
+      ...(ca === undefined ? {} : { ca }),
+      ...(cert === undefined || key === undefined ? {} : { cert, key }),
+    },
   })
 
   return async function send(address, options) {
     const url = new URL(address)
     const isDetour = config.connectTo !== undefined && url.origin === issuer.origin
     const target = isDetour ? new URL(`${url.pathname}${url.search}`, config.connectTo) : url
-    // The library lets http through once the issuer is on loopback; its metadata may still name other hosts.
-    if (!isDetour && url.protocol !== 'https:' && !isLoopback(url.hostname)) {
-      throw idpUnavailable(config, 'insecure_endpoint', 'has an endpoint that is not https')
-    }
-    const answer = await exchange(target, { ...options, headers: isDetour ? { ...options.headers, host: issuer.host } : options.headers })
+    if (!isDetour) checkTarget(url)
+    // Bodies are read as they come: one that is packed could unpack to more than there is memory for.
+    const headers = { ...options.headers, 'accept-encoding': 'identity', ...(isDetour ? { host: issuer.host } : {}) }
+    const answer = await exchange(target, { ...options, headers })
     // The library looks at the type only once it has failed to read the body.
-    if (answer.status === 200 && !isReadable(answer)) throw idpUnavailable(config, 'not_json', 'answered with something that is no JSON')
-    return new Response(answer.body.length === 0 ? null : new Uint8Array(answer.body), {
+    if (goodStatuses.includes(answer.status) && !isReadable(answer)) {
+      throw idpUnavailable(config, 'not_json', 'answered with something that is no JSON, or is packed, or can be read in two ways')
+    }
+    // Statuses that a `Response` does not have, or has without a body.
+    if (answer.status > 599) throw idpUnavailable(config, 'not_json', `answered with status ${answer.status}, which there is not`)
+    const isBodiless = answer.body.length === 0 || [204, 205, 304].includes(answer.status)
+    return new Response(isBodiless ? null : new Uint8Array(answer.body), {
       status: answer.status,
-      headers: plainHeaders(answer.headers),
+      headers: headersThatCount(answer.headers),
     })
+  }
+
+  /** The library lets http through once the issuer is on loopback; its metadata may still name other hosts. */
+  function checkTarget(url: URL): void {
+    const isLocal = url.protocol === 'http:' && issuer.protocol === 'http:' && isLoopback(url.hostname)
+    if (url.protocol !== 'https:' && !isLocal) throw idpUnavailable(config, 'insecure_endpoint', 'has an endpoint that is not https')
+    if (nowhere.test(url.hostname))
+      throw idpUnavailable(config, 'insecure_endpoint', 'has an endpoint at an address where no provider can be')
   }
 
   async function exchange(target: URL, options: Parameters<CustomFetch>[1]) {
@@ -72,19 +96,18 @@ export function createWire(config: ProviderConfig): CustomFetch {
 
 class TooLarge extends Error {}
 
-function isReadable(answer: { readonly headers: Readonly<Record<string, unknown>>; readonly body: Buffer }): boolean {
-  const type = String(answer.headers['content-type'] ?? '')
+function isReadable({ headers, body }: { readonly headers: Readonly<Record<string, unknown>>; readonly body: Buffer }): boolean {
+  if (!['', 'identity'].includes(wordOf(headers['content-encoding']))) return false
+  const type = wordOf(headers['content-type'])
+  return type === jwtType || (jsonTypes.includes(type) && readStrictJson(body) !== undefined)
+}
+
+/** A header's value without parameters, in lower case. */
+function wordOf(value: unknown): string {
+  return String(value ?? '')
     .replace(/;.*/, '')
     .trim()
     .toLowerCase()
-  if (type === jwtType) return true
-  if (!jsonTypes.includes(type)) return false
-  try {
-    JSON.parse(answer.body.toString())
-    return true
-  } catch {
-    return false
-  }
 }
 
 async function readAll(body: AsyncIterable<Buffer>): Promise<Buffer> {
@@ -98,8 +121,11 @@ async function readAll(body: AsyncIterable<Buffer>): Promise<Buffer> {
   return Buffer.concat(chunks)
 }
 
-function plainHeaders(headers: Readonly<Record<string, string | string[] | undefined>>): Headers {
-  const plain = new Headers()
-  for (const [name, value] of Object.entries(headers)) for (const line of [value ?? []].flat()) plain.append(name, line)
-  return plain
+/** What the library looks at. Others may hold bytes that `Headers` does not take. */
+function headersThatCount(headers: Readonly<Record<string, string | string[] | undefined>>): Headers {
+  const kept = new Headers()
+  for (const name of ['content-type', 'www-authenticate']) {
+    for (const line of [headers[name] ?? []].flat()) kept.append(name, line.replace(/[^\t\x20-\x7e]/g, ''))
+  }
+  return kept
 }

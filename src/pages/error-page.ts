@@ -13,6 +13,8 @@ export interface ErrorPageInput {
   readonly loginPath: string
   /** Where "try again" leads: the path that failed, when asking again can help. */
   readonly retryPath?: string
+  /** Where to begin anew after a sign-in that failed, in place of all other advice but to take another account. */
+  readonly signInPath?: string
 }
 
 const unexpected: Advice = { text: 'Something went wrong on our side. If it happens again, tell support the line below.', link: 'home' }
@@ -31,7 +33,8 @@ export function errorPage(input: ErrorPageInput): string {
 }
 
 function helpfulLink(help: Advice, input: ErrorPageInput) {
-  if (help.link === 'sign_in') return html`<a class="button" href="${input.loginPath}">${texts.toSignIn}</a>`
+  const signInPath = input.signInPath ?? (help.link === 'sign_in' ? input.loginPath : undefined)
+  if (signInPath !== undefined && help.link !== 'other_account') return html`<a class="button" href="${signInPath}">${texts.toSignIn}</a>`
   // Without `prompt` a provider that remembers the refused account would bring it straight back.
   if (help.link === 'other_account')
     return html`<a class="button" href="${input.loginPath}?prompt=select_account">${texts.toOtherAccount}</a>`

@@ -24,6 +24,8 @@ export interface Refused {
   readonly trail: Trail
   readonly exchange: Exchange | undefined
   readonly route: RouteRule | undefined
+  /** Where a sign-in that failed is begun anew; asking for the same once more is of no use then. */
+  readonly signInPath?: string
 }
 
 export type Refuse = (req: IncomingMessage, res: ServerResponse, refused: Refused, error: unknown) => void
@@ -48,7 +50,7 @@ export function createRefuse(deps: RefuseDeps): Refuse {
       return sendProblem(res, error, info)
     }
     if (route?.kind === 'page' && isSignedOut(error)) return sendToLogin(res, exchange, error)
-    sendErrorPage(res, exchange, error)
+    sendErrorPage(res, exchange, error, refused.signInPath)
   }
 
   /** One line in the audit for what somebody did, one in the log for what went wrong here. */
@@ -74,7 +76,7 @@ export function createRefuse(deps: RefuseDeps): Refuse {
     res.end()
   }
 
-  function sendErrorPage(res: ServerResponse, { target, requestId }: Exchange, error: unknown): void {
+  function sendErrorPage(res: ServerResponse, { target, requestId }: Exchange, error: unknown, signInPath: string | undefined): void {
     const known = error instanceof GatewayError ? error : null
     const { status, title } = known === null ? { status: 500, title: 'Something went wrong' } : describeError(known.code)
     const page = errorPage({
@@ -84,6 +86,7 @@ export function createRefuse(deps: RefuseDeps): Refuse {
       requestId,
       loginPath,
       retryPath: target.path + target.query,
+      ...(signInPath === undefined ? {} : { signInPath }),
     })
     const info = { requestId, isSecure: target.origin.isSecure }
     const headers = known === null ? ['cache-control', 'no-store', 'x-request-id', requestId] : problemHeaders(known, info)

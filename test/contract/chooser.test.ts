@@ -12,10 +12,13 @@ describe('GET /auth/login with several providers', () => {
     ;[idp, other] = await Promise.all([startIdentityProvider(), startIdentityProvider()])
     const identityProviders = {
       staff: { ...providerConfig(idp), label: 'Staff & <friends>' },
-      guests: providerConfig(other),
-      partners: { ...providerConfig(other), label: 'Partners' },
+      guests: providerConfig(other, 'OTHER_SECRET'),
+      partners: { ...providerConfig(other, 'OTHER_SECRET'), label: 'Partners' },
     }
-    gateway = await startGateway({ config: { identityProviders }, secrets: { ...makeSecrets(), CLIENT_SECRET: idp.clientSecret } })
+    gateway = await startGateway({
+      config: { identityProviders },
+      secrets: { ...makeSecrets(), CLIENT_SECRET: idp.clientSecret, OTHER_SECRET: other.clientSecret },
+    })
     idp.register({ redirectUris: [`${gateway.origin}/auth/callback/staff`] })
   })
   after(() => Promise.all([idp.close(), other.close(), gateway.close()]))

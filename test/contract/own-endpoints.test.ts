@@ -182,6 +182,18 @@ describe('paths under /auth', () => {
     })
   }
 
+  it('refuse a form that a person submits on a page, and a script’s by a problem document', async () => {
+    const visitor = createVisitor(gateway)
+    const post = { method: 'POST', site: 'cross-site', body: 'a=b' } as const
+
+    const byForm = await visitor.visit('/auth/logout', post)
+    const byScript = await visitor.call('/auth/logout', post)
+
+    assert.deepEqual([byForm.status, byScript.status], [403, 403])
+    assert.match(String(byForm.headers['content-type']), /^text\/html/)
+    assert.match(String(byScript.headers['content-type']), /^application\/problem\+json/)
+  })
+
   it('CSRF-08 know no method but the one of the request', async () => {
     const response = await createVisitor(gateway).call('/auth/login?_method=POST', { headers: { 'x-http-method-override': 'POST' } })
 

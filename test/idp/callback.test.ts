@@ -149,4 +149,21 @@ describe('two providers', () => {
 
     assert.equal(tokenRequests(hostile), 0)
   })
+
+  it('A-013, ISS-06: two connections to one issuer do not take each other’s codes', async () => {
+    const idp = await startLyingProvider()
+    after(() => idp.close())
+    const [first, second] = [
+      createProviderUnderTest(idp, { id: 'first' }).provider,
+      createProviderUnderTest(idp, { id: 'second' }).provider,
+    ]
+    const ofFirst = await fetchCallback(first, idp)
+    const ofSecond = await fetchCallback(second, idp)
+    const swapped = new URLSearchParams(ofSecond.query)
+    swapped.set('code', ofFirst.query.get('code') ?? '')
+
+    await assert.rejects(second.redeem({ ...ofSecond, query: ofFirst.query }), gatewayError('bad_request', 'state_mismatch'))
+    assert.equal(tokenRequests(idp), 0)
+    await assert.rejects(second.redeem({ ...ofSecond, query: swapped }), gatewayError('bad_request', 'nonce_mismatch'))
+  })
 })

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 import { after, beforeEach, describe, it } from 'node:test'
 import { type Lies, startLyingProvider } from '../support/lying-provider.ts'
 import { createProviderUnderTest, fetchCallback, gatewayError, newAttempt, signIn } from '../support/provider-under-test.ts'
@@ -143,6 +144,63 @@ describe('an ID token', async () => {
     const { authTime } = await withClaims({ auth_time: undefined })
 
     assert.ok(authTime >= before && authTime <= Date.now())
+  })
+
+  it('IDT-12, NIST-04: says how surely the person was recognised, which is never taken for granted because it was asked for', async () => {
+    const acrOf = async (acr: unknown) => {
+      idp.lies = { claims: truth => ({ ...truth, acr }) }
+      const { provider } = createProviderUnderTest(idp)
+      return (await provider.redeem(await fetchCallback(provider, idp, newAttempt({ acr_values: 'urn:mfa' })))).acr
+    }
+
+    assert.deepEqual([await acrOf('urn:mfa'), await acrOf('urn:pwd'), await acrOf(undefined)], ['urn:mfa', 'urn:pwd', null])
+  })
+
+  it('IDT-13 is of the type JWT, in any spelling, or says nothing of its type', async () => {
+    for (const typ of ['JWT', 'jwt', 'application/jwt', undefined]) {
+      assert.equal((await signInWith({ header: truth => ({ ...truth, typ }) })).sub, 'a1', String(typ))
+    }
+    for (const typ of ['at+jwt', 'logout+jwt', 'client-authentication+jwt', 'secevent+jwt', '', null, 7]) {
+      await assert.rejects(
+        signInWith({ header: truth => ({ ...truth, typ }) }),
+        gatewayError('bad_request', 'id_token_invalid'),
+        String(typ),
+      )
+    }
+  })
+
+  it('IDT-15 opens one sign-in: the same one does for no other', async () => {
+    const seen: string[] = []
+    idp.lies = {
+      idToken: truth => {
+        seen.push(truth)
+        return seen[0]
+      },
+    }
+    const { provider } = createProviderUnderTest(idp)
+
+    assert.equal((await signIn(provider, idp)).sub, 'a1')
+    await assert.rejects(signIn(provider, idp), gatewayError('bad_request', 'nonce_mismatch'))
+  })
+
+  it('IDT-18 that is encrypted is refused with words that help the operator', async () => {
+    const jwe = `${Buffer.from('{"alg":"RSA-OAEP","enc":"A256GCM"}').toString('base64url')}.a.b.c.d`
+
+    await assert.rejects(signInWith({ idToken: () => jwe }), {
+      ...gatewayError('bad_request', 'id_token_invalid'),
+      message: /encrypted.*id_token_encrypted_response_alg/,
+    })
+  })
+
+  it('IDT-10 goes with its code when it says with which', async () => {
+    let code = ''
+    const codeHash = () => createHash('sha256').update(code).digest().subarray(0, 16).toString('base64url')
+    const seeCode = (query: URLSearchParams) => {
+      code = query.get('code') ?? ''
+    }
+
+    assert.equal((await signInWith({ callback: seeCode, claims: truth => ({ ...truth, c_hash: codeHash() }) })).sub, 'a1')
+    await refuses({ c_hash: codeHash() })
   })
 
   it('IDT-16 must have claims of the right types', async () => {

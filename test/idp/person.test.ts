@@ -4,6 +4,7 @@ import type { AllowRules, ProviderConfig } from '../../src/config/config.ts'
 import { startIdentityProvider } from '../support/identity-provider.ts'
 import { type Lies, startLyingProvider } from '../support/lying-provider.ts'
 import { createProviderUnderTest, gatewayError, newAttempt, redirectUri, signIn } from '../support/provider-under-test.ts'
+import { startHostile } from './hostile.ts'
 
 const fromBoth = (...path: string[]) => ({ from: ['id_token', 'userinfo'] as const, path })
 
@@ -102,6 +103,41 @@ describe('the person at a provider that lies', async () => {
 
     const { authorization } = idp.requests.findLast(({ path }) => path === '/me') ?? {}
     assert.equal(authorization, `Bearer ${access.token}`)
+  })
+
+  it('UI-02 may be described by a JWT of the provider’s', async () => {
+    const { provider } = createProviderUnderTest(idp, asking)
+    const claims = { iss: idp.issuer, aud: [idp.clientId], sub: 'a1', groups: ['ops'] }
+    idp.lies = {
+      take: {
+        userinfo: (_request, response) =>
+          void idp
+            .sign(JSON.stringify(claims))
+            .then(jwt => response.writeHead(200, { 'content-type': 'application/jwt; charset=utf-8' }).end(jwt)),
+      },
+    }
+
+    assert.deepEqual((await signIn(provider, idp)).claims.groups, ['ops'])
+  })
+
+  it('IDT-20 has no claims that are kept elsewhere: nobody goes there, and the operator is told', async () => {
+    const hostile = await startHostile()
+    after(() => hostile.close())
+    const sources = { src1: { endpoint: `${hostile.origin}/groups`, access_token: 'x' } }
+    idp.lies = { claims: truth => ({ ...truth, _claim_names: { groups: 'src1', photos: 'src1' }, _claim_sources: sources }) }
+    const overrides: Partial<ProviderConfig> = { claims: { groups: fromBoth('groups') } }
+    const { provider, events } = createProviderUnderTest(idp, overrides, ['department'])
+    const strict = createProviderUnderTest(idp, { ...overrides, allow: { claims: { groups: ['src1', 'ops'] } } })
+
+    const { claims } = await signIn(provider, idp)
+
+    assert.equal('groups' in claims, false)
+    assert.deepEqual(
+      events.map(({ event, fields }) => [event, fields.provider, /: groups;/.test(String(fields.error))]),
+      [['provider_claims_elsewhere', 'main', true]],
+    )
+    await assert.rejects(signIn(strict.provider, idp), gatewayError('access_denied', 'not_allowed'))
+    assert.equal(hostile.visits(), 0)
   })
 
   it('keeps the old claims and the new tokens when UserInfo cannot be had at a refresh', async () => {

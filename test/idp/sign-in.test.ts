@@ -152,15 +152,19 @@ describe('signing in at a real provider', async () => {
     await assert.rejects(provider.redeem(own), gatewayError('bad_request', 'code_refused'))
   })
 
-  it('makes one token request for each sign-in, and asks for metadata and keys once', async () => {
-    const fresh = await startIdentityProvider({ redirectUris })
+  it('makes one push and one token request for each sign-in, asks for metadata and keys once, and for UserInfo where claims need it', async () => {
+    const fresh = await startIdentityProvider({ redirectUris, par: 'offered', accessTokens: 'opaque' })
     after(() => fresh.close())
     const { provider } = createProviderUnderTest(fresh)
+    const asking = createProviderUnderTest(fresh, { claims: { groups: { from: ['userinfo'], path: ['groups'] } } })
+    const counts = () => (['push', 'token', 'discovery', 'jwks', 'userinfo'] as const).map(endpoint => fresh.troubles.count(endpoint))
 
     for (let index = 0; index < 3; index += 1) await signIn(provider, fresh)
+    const without = counts()
+    for (let index = 0; index < 2; index += 1) await signIn(asking.provider, fresh)
 
-    const counts = (['token', 'discovery', 'jwks', 'userinfo'] as const).map(endpoint => fresh.troubles.count(endpoint))
-    assert.deepEqual(counts, [3, 1, 1, 0])
+    assert.deepEqual(without, [3, 3, 1, 1, 0])
+    assert.deepEqual(counts(), [5, 5, 2, 2, 2])
   })
 
   it('NIST-05 lets the access token decide how long it lives, not the ID token', async () => {
@@ -174,7 +178,7 @@ describe('signing in at a real provider', async () => {
     assert.ok(access.expiresAt >= before + 77_000 && access.expiresAt <= before + 87_000)
   })
 
-  it('IDT-09 tells two people apart by subject, whatever their address', async () => {
+  it('IDT-09, A-023: tells two people apart by subject, whatever their address', async () => {
     const { provider } = createProviderUnderTest(idp)
     idp.people.bob.claims.email = 'alice@example.com'
     const attempt = newAttempt()

@@ -109,6 +109,20 @@ describe('a token response', async () => {
     assert.equal(body?.get('grant_type'), 'authorization_code')
   })
 
+  it('META-08, A-122: is asked for as it is, not packed', async () => {
+    let encodings: unknown
+    const lies: Lies = {
+      token: (request, response) => {
+        encodings = request.headers['accept-encoding']
+        response.writeHead(500).end()
+      },
+    }
+
+    await assert.rejects(signInWith(lies), { code: 'idp_unavailable' })
+
+    assert.equal(encodings, 'identity')
+  })
+
   it('META-08 is given up on when it is too large, too slow, or breaks off', async () => {
     const flood: Lies = {
       token: (_request, response) => {

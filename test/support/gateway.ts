@@ -119,12 +119,19 @@ function assertNoneIn(text: string, canaries: readonly string[]): void {
   for (const canary of canaries) if (canary !== '' && text.includes(canary)) throw new Error(`a secret was logged: ${canary.slice(0, 12)}…`)
 }
 
-/** The provider section for a provider of test/support. */
-export function providerConfig(idp: IdentityProvider | undefined): Record<string, unknown> {
+/**
+ * The provider section for a provider of test/support.
+ *
+ * @param secret the variable with the client secret; each provider has its own
+ */
+export function providerConfig(
+  idp: Pick<IdentityProvider, 'issuer' | 'clientId'> | undefined,
+  secret = 'CLIENT_SECRET',
+): Record<string, unknown> {
   return {
     issuer: idp?.issuer ?? 'http://127.0.0.1:9',
     clientId: idp?.clientId ?? 'sallyport',
-    clientAuth: { method: 'client_secret_basic', secret: { env: 'CLIENT_SECRET' } },
+    clientAuth: { method: 'client_secret_basic', secret: { env: secret } },
     scopes: ['openid', 'profile', 'email', 'offline_access'],
     allow: 'everyone',
     timeout: '2s',

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { createServer, type Server } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
@@ -10,12 +11,16 @@ import { createPeople } from './idp-people.ts'
 import { createIdpStore } from './idp-store.ts'
 import { createTroubles, type Troubles } from './idp-trouble.ts'
 
-export interface IdentityProviderOptions extends Partial<Pick<IdpSettings, 'alg' | 'accessTokens' | 'refreshTokens' | 'rotate'>> {
+export interface IdentityProviderOptions extends Partial<Pick<IdpSettings, 'alg' | 'accessTokens' | 'refreshTokens' | 'rotate' | 'par'>> {
   /** Serves https with a certificate of its own; trust `ca`. */
   readonly https?: boolean
   /** `localhost` or `127.0.0.1`, which browsers take for two sites. */
   readonly host?: 'localhost' | '127.0.0.1'
-  readonly clientAuth?: 'client_secret_basic' | 'client_secret_post'
+  readonly clientAuth?: 'client_secret_basic' | 'client_secret_post' | 'private_key_jwt' | 'tls_client_auth'
+  /** The client's public keys, for `private_key_jwt`. */
+  readonly clientKeys?: readonly object[]
+  /** PEM of the certificate of a client that has one, for the DNS name `client.example`; needs `https`. */
+  readonly clientCertificate?: string
   readonly redirectUris?: readonly string[]
   readonly postLogoutRedirectUris?: readonly string[]
 }
@@ -46,6 +51,8 @@ export interface IdentityProvider {
   readonly people: ReturnType<typeof createPeople>
   readonly troubles: Troubles
   readonly tokenRequests: readonly TokenRequest[]
+  /** How many requests came to where the client's certificate is asked for. */
+  certificateRequests(): number
   /** How many refreshes it was asked for. */
   refreshes(): number
   /** Every token and code ever handed out, to look for leaks. */
@@ -58,6 +65,8 @@ export interface IdentityProvider {
   endGrants(): void
   /** Signs in with a plain browser. Returns the address of the callback, which was not visited. */
   signIn(authorizationUrl: URL | string, options?: SignInOptions): Promise<URL>
+  /** Likewise, where the answer is a form: what is to be posted, and where. */
+  signInByForm(authorizationUrl: URL | string, options?: SignInOptions): Promise<{ readonly url: URL; readonly form: URLSearchParams }>
   /** Signs out with the browser whose cookies these are. Returns where the provider sends it, null for nowhere. */
   signOut(endSessionUrl: URL | string, jar: CookieJar): Promise<URL | null>
   /** Goes away: the port refuses connections until `start`. */
@@ -76,15 +85,24 @@ export async function startIdentityProvider(options: IdentityProviderOptions = {
   const { port } = server.address() as AddressInfo
   const issuer = `${options.https ? 'https' : 'http'}://${host}:${port}`
 
+  // Beside the other, because a browser that is asked for a certificate asks the person.
+  const certificateServer =
+    certificate === undefined || options.clientCertificate === undefined
+      ? null
+      : createTlsServer({ ...certificate, requestCert: true, ca: options.clientCertificate })
+  if (certificateServer !== null) await listen(certificateServer, 0, host)
+
   const client = {
     client_id: 'sallyport',
     // Characters that client_secret_basic must form-encode first (RFC 6749 §2.3.1).
-    client_secret: 'client secret: & +%/=',
+    client_secret: `client secret: & +%/= ${randomBytes(9).toString('base64url')}`,
     token_endpoint_auth_method: clientAuth,
     grant_types: ['authorization_code', 'refresh_token'],
     redirect_uris: [...(options.redirectUris ?? [])],
     post_logout_redirect_uris: [...(options.postLogoutRedirectUris ?? [])],
     require_auth_time: true,
+    ...(certificateServer === null ? {} : { tls_client_auth_san_dns: 'client.example' }),
+    ...(options.clientKeys === undefined ? {} : { jwks: { keys: [...options.clientKeys] } }),
   }
   const people = createPeople()
   const troubles = createTroubles()
@@ -100,6 +118,8 @@ export async function startIdentityProvider(options: IdentityProviderOptions = {
       accessTokens: options.accessTokens ?? 'jwt',
       refreshTokens: options.refreshTokens ?? 'always',
       rotate: options.rotate ?? true,
+      par: options.par ?? 'off',
+      certificateOrigin: certificateServer === null ? null : `https://${host}:${(certificateServer.address() as AddressInfo).port}`,
       people,
       store,
       accessTokenSeconds: () => accessTokenSeconds,
@@ -127,6 +147,18 @@ export async function startIdentityProvider(options: IdentityProviderOptions = {
     )
   })
   server.on('request', listener)
+  let certificateRequests = 0
+  certificateServer?.on('request', (request, response) => {
+    certificateRequests += 1
+    listener(request, response)
+  })
+
+  async function walk(authorizationUrl: URL | string, { user = 'alice', deny = false, jar = new Map() }: SignInOptions = {}) {
+    const answers: SignInForm = deny ? { decision: 'deny' } : { username: user, password: people[user].password }
+    const { url, ...rest } = await browser.walk(new URL(authorizationUrl), jar, { ...answers })
+    if (url === null) throw new Error(`The provider does not send the browser back. Its last page: ${rest.page}`)
+    return { url, ...rest }
+  }
 
   const self: IdentityProvider = {
     issuer,
@@ -136,6 +168,7 @@ export async function startIdentityProvider(options: IdentityProviderOptions = {
     people,
     troubles,
     tokenRequests,
+    certificateRequests: () => certificateRequests,
     refreshes: () => tokenRequests.filter(({ params }) => params.grant_type === 'refresh_token').length,
     issued,
     register(uris) {
@@ -146,11 +179,14 @@ export async function startIdentityProvider(options: IdentityProviderOptions = {
       accessTokenSeconds = seconds
     },
     endGrants: () => store.endGrants(),
-    async signIn(authorizationUrl, { user = 'alice', deny = false, jar = new Map() } = {}) {
-      const form: SignInForm = deny ? { decision: 'deny' } : { username: user, password: people[user].password }
-      const { url, page } = await browser.walk(new URL(authorizationUrl), jar, { ...form })
-      if (url === null) throw new Error(`The provider does not send the browser back. Its last page: ${page}`)
-      return url
+    async signIn(authorizationUrl, signInOptions) {
+      return (await walk(authorizationUrl, signInOptions)).url
+    },
+    async signInByForm(authorizationUrl, signInOptions) {
+      const { url, form, page } = await walk(authorizationUrl, signInOptions)
+      if (form === null) throw new Error(`The provider does not answer with a form. Its last page: ${page}`)
+      issued.add(form.get('code') ?? '')
+      return { url, form }
     },
     async signOut(endSessionUrl, jar) {
       return (await browser.walk(new URL(endSessionUrl), jar, { logout: 'yes' })).url
@@ -160,6 +196,7 @@ export async function startIdentityProvider(options: IdentityProviderOptions = {
     async close() {
       await browser.close()
       await shut(server)
+      if (certificateServer !== null) await shut(certificateServer)
     },
   }
   return self

@@ -9,8 +9,15 @@ export interface PlainBrowser {
    *
    * @returns the first address that leads elsewhere, and null with the last page when it leads nowhere
    */
-  walk(start: URL, jar: CookieJar, answers: Readonly<Record<string, string>>): Promise<{ readonly url: URL | null; readonly page: string }>
+  walk(start: URL, jar: CookieJar, answers: Readonly<Record<string, string>>): Promise<Journey>
   close(): Promise<void>
+}
+
+export interface Journey {
+  readonly url: URL | null
+  /** What is to be posted to the address, which was not; null when it is to be visited. */
+  readonly form: URLSearchParams | null
+  readonly page: string
 }
 
 /** As much of a browser as signing in at the provider needs: redirects, cookies, forms. No script. */
@@ -39,10 +46,11 @@ export function createPlainBrowser(ca: string | undefined): PlainBrowser {
       // A sign-in takes about six steps; one that takes more goes in a circle.
       for (let steps = 0; steps < 12; steps += 1) {
         const { page, next } = await step(url, jar, form)
-        if (next !== null && next.origin !== start.origin) return { url: next, page }
+        if (next !== null && next.origin !== start.origin) return { url: next, form: null, page }
         form = next === null ? readForm(page, answers) : null
-        if (next === null && form === null) return { url: null, page }
-        url = next ?? new URL(/<form[^>]*action="([^"]*)"/.exec(page)?.[1] ?? url.href, url)
+        if (next === null && form === null) return { url: null, form, page }
+        url = next ?? new URL(plainText(/<form[^>]*action="([^"]*)"/.exec(page)?.[1] ?? url.href), url)
+        if (url.origin !== start.origin) return { url, form, page }
       }
       throw new Error('The provider sends the browser in a circle: a wrong password?')
     },
@@ -60,7 +68,12 @@ function keep(jar: CookieJar, line: string): void {
 function readForm(page: string, answers: Readonly<Record<string, string>>): URLSearchParams | null {
   if (!page.includes('<form')) return null
   const form = new URLSearchParams()
-  for (const [, name = '', value = ''] of page.matchAll(/<input type="hidden" name="([^"]*)" value="([^"]*)"/g)) form.set(name, value)
+  for (const [, name = '', value = ''] of page.matchAll(/<input type="hidden" name="([^"]*)" value="([^"]*)"/g))
+    form.set(name, plainText(value))
   for (const [name, value] of Object.entries(answers)) if (page.includes(`name="${name}"`)) form.set(name, value)
   return form
+}
+
+function plainText(text: string): string {
+  return text.replaceAll('&#39;', "'").replaceAll('&quot;', '"').replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&amp;', '&')
 }

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import type { TLSSocket } from 'node:tls'
 import { exportJWK, generateKeyPair } from 'jose'
 import type { Configuration, KoaContextWithOIDC } from 'oidc-provider'
 import type { createPeople } from './idp-people.ts'
@@ -8,13 +9,17 @@ import type { IdpStore } from './idp-store.ts'
 export const ordersAudience = 'https://orders.example'
 
 export interface IdpSettings {
-  readonly alg: 'ES256' | 'RS256'
+  readonly alg: 'ES256' | 'RS256' | 'PS256' | 'EdDSA'
   /** `jwt`: for `ordersAudience`; the UserInfo endpoint refuses these. `opaque`: UserInfo takes them. */
   readonly accessTokens: 'jwt' | 'opaque'
   /** `always`, as Keycloak does; `offline_access`: only with that scope and `prompt=consent`. */
   readonly refreshTokens: 'always' | 'offline_access'
   /** False: every refresh gives back no new refresh token. */
   readonly rotate: boolean
+  /** Pushed authorization requests. */
+  readonly par: 'off' | 'offered' | 'required'
+  /** Where the endpoints are that want the client's certificate; null: nowhere. */
+  readonly certificateOrigin: string | null
   readonly people: ReturnType<typeof createPeople>
   readonly store: IdpStore
   readonly accessTokenSeconds: () => number
@@ -31,6 +36,13 @@ export async function configurationOf(settings: IdpSettings): Promise<Configurat
       Configuration['jwks']
     >,
     cookies: { keys: [randomBytes(16).toString('base64url')] },
+    enabledJWA: { idTokenSigningAlgValues: [alg], clientAuthSigningAlgValues: ['PS256', 'ES256', 'EdDSA'] },
+    ...(settings.certificateOrigin === null
+      ? {}
+      : {
+          clientAuthMethods: ['tls_client_auth'],
+          discovery: { mtls_endpoint_aliases: { token_endpoint: `${settings.certificateOrigin}/token` } },
+        }),
     clientDefaults: { id_token_signed_response_alg: alg },
     conformIdTokenClaims: false,
     acrValues: ['urn:example:pwd', 'urn:example:mfa'],
@@ -65,6 +77,15 @@ export async function configurationOf(settings: IdpSettings): Promise<Configurat
     },
     features: {
       devInteractions: { enabled: false },
+      pushedAuthorizationRequests: { enabled: settings.par !== 'off', requirePushedAuthorizationRequests: settings.par === 'required' },
+      mTLS: {
+        enabled: settings.certificateOrigin !== null,
+        tlsClientAuth: true,
+        getCertificate: ctx => (ctx.socket as TLSSocket).getPeerX509Certificate()?.toString(),
+        certificateAuthorized: ctx => (ctx.socket as TLSSocket).authorized,
+        certificateSubjectMatches: (ctx, _property, expected) =>
+          (ctx.socket as TLSSocket).getPeerX509Certificate()?.subjectAltName === `DNS:${expected}`,
+      },
       rpInitiatedLogout: { enabled: true, logoutSource: askBeforeLogout },
       resourceIndicators: {
         enabled: settings.accessTokens === 'jwt',

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 
 /** The places of a provider that count and misbehave one by one. */
-export type Endpoint = 'discovery' | 'jwks' | 'authorize' | 'interaction' | 'token' | 'userinfo' | 'end_session' | 'other'
+export type Endpoint = 'discovery' | 'jwks' | 'push' | 'authorize' | 'interaction' | 'token' | 'userinfo' | 'end_session' | 'other'
 
 /**
  * What an endpoint does instead of its work: answers 500, answers 200 with a page, never answers, or
@@ -62,6 +62,7 @@ function endpointOf(target: string): Endpoint {
   const path = target.replace(/[?].*/, '')
   if (path === '/.well-known/openid-configuration') return 'discovery'
   if (path === '/jwks') return 'jwks'
+  if (path === '/request') return 'push'
   if (path === '/auth' || path.startsWith('/auth/')) return 'authorize'
   if (path.startsWith('/interaction/')) return 'interaction'
   if (path === '/token') return 'token'

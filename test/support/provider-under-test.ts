@@ -46,6 +46,8 @@ export function createProviderUnderTest(
     allow: 'everyone',
     claims: {},
     logout: { hint: 'none', params: {} },
+    responseMode: 'query',
+    par: 'auto',
     timeoutMs: 10_000,
     clockToleranceMs: 5_000,
     ...overrides,

@@ -14,7 +14,7 @@ export interface VisitOptions {
 
 /**
  * A browser as far as our endpoints see one: it keeps their cookies, sends Fetch Metadata, leaves the Strict cookie
- * out when another site sent it, and follows nothing by itself.
+ * out when another site sent it, and the Lax ones when that was by a form, and follows nothing by itself.
  */
 export interface Visitor {
   /** Name to value, the oldest first. */
@@ -48,12 +48,13 @@ const script = { 'sec-fetch-mode': 'cors', 'sec-fetch-dest': 'empty', accept: '*
 /** @param jar the cookies of another visitor: the same browser, at another replica */
 export function createVisitor(gateway: { readonly port: number; readonly host: string }, jar = new Map<string, string>()): Visitor {
   const idpJar: CookieJar = new Map()
-  const strict = new Set<string>()
+  const sameSite = new Map<string, string>()
   const setCookies: string[] = []
 
   async function send(target: string, base: Readonly<Record<string, string>>, options: VisitOptions): Promise<Response> {
     const { method = 'GET', site = 'same-origin', body } = options
-    const sent = [...jar].filter(([name]) => site !== 'cross-site' || !strict.has(name))
+    const left = site !== 'cross-site' ? [] : method === 'GET' ? ['Strict'] : ['Strict', 'Lax']
+    const sent = [...jar].filter(([name]) => !left.includes(sameSite.get(name) ?? ''))
     const cookie = sent.length === 0 ? {} : { cookie: sent.map(([name, value]) => `${name}=${value}`).join('; ') }
     const headers = { host: gateway.host, ...base, 'sec-fetch-site': site, ...cookie, ...options.headers }
     const call = request(`http://127.0.0.1:${gateway.port}`)[method.toLowerCase() as 'get'](target).redirects(0)
@@ -69,7 +70,7 @@ export function createVisitor(gateway: { readonly port: number; readonly host: s
     const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(line) ?? []
     if (/; (Max-Age=0|Expires=Thu, 01 Jan 1970)/i.test(line)) jar.delete(name)
     else jar.set(name, value)
-    if (/; SameSite=Strict/i.test(line)) strict.add(name)
+    sameSite.set(name, /; SameSite=(\w+)/i.exec(line)?.[1] ?? '')
   }
 
   const visitor: Visitor = {

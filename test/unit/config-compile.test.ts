@@ -61,6 +61,8 @@ describe('a compiled configuration', () => {
         label: 'main',
         clientId: 'sallyport',
         clientAuth: { method: 'client_secret_basic', secret: env.CLIENT_SECRET },
+        responseMode: 'query',
+        par: 'auto',
         scopes: ['openid', 'profile', 'email'],
         authorizationParams: {},
         loginParams: [],

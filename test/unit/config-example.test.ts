@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { randomBytes } from 'node:crypto'
+import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -21,11 +21,15 @@ describe('config/gateway.example.yaml', () => {
     folder = mkdtempSync(join(tmpdir(), 'sallyport-example-'))
     mkdirSync(join(folder, 'secrets'))
     const { cert, key } = makeCertificate(['app.example.com', 'admin.example.com'])
+    const client = makeCertificate(['sallyport'])
     const files = {
       'tls.crt': cert,
       'tls.key': key,
       'ca.crt': cert,
       'client-secret': makeKey(),
+      'partner-key.pem': generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ type: 'pkcs8', format: 'pem' }),
+      'client.crt': client.cert,
+      'client.key': client.key,
       'cookie-key': makeKey(),
       'sealing-key-2': makeKey(),
     }
@@ -45,6 +49,10 @@ describe('config/gateway.example.yaml', () => {
     assert.equal(config.routes.length, 2)
     assert.equal(config.routes[0]?.setHeaders['X-Api-Key'], env.ORDERS_API_KEY)
     assert.match(config.listen.tls?.cert.toString() ?? '', /BEGIN CERTIFICATE/)
+    assert.deepEqual(
+      config.identityProviders.map(({ clientAuth }) => clientAuth.method),
+      ['client_secret_basic', 'private_key_jwt', 'tls_client_auth', 'client_assertion'],
+    )
   })
 
   it('OPS-01 is refused when the certificate has another key', () => {
@@ -131,7 +139,7 @@ describe('the pages made from the schema', () => {
     const [schema] = configPages()
     const secrets = nodesOf(JSON.parse(schema?.wanted ?? '')).filter(node => node.writeOnly === true)
 
-    assert.equal(secrets.length, 3)
+    assert.equal(secrets.length, 5)
     for (const { anyOf } of secrets) assert.deepEqual(anyOf, [{ $ref: '#/$defs/env' }, { $ref: '#/$defs/file' }])
   })
 })

@@ -65,11 +65,11 @@ describe('several files', () => {
 
     const config = loadConfig([first, second], env)
 
-    assert.equal(config.identityProviders[0]?.clientAuth.secret, secret)
+    assert.deepEqual(config.identityProviders[0]?.clientAuth, { method: 'client_secret_basic', secret })
   })
 
   it('keep their providers in the order in which they were first named', () => {
-    const provider = 'issuer: https://b.example.test, clientId: b, clientAuth: { secret: { env: CLIENT_SECRET } }, allow: everyone'
+    const provider = 'issuer: https://b.example.test, clientId: b, clientAuth: { secret: { env: OTHER_SECRET } }, allow: everyone'
     const first = write('base.yaml', base)
     const second = write('over.yaml', `identityProviders: { another: { ${provider} }, main: { label: Main } }\n`)
 
@@ -193,7 +193,7 @@ describe('a value from a file', () => {
     write('conf/secrets/client', `${secret}\n`)
     const file = write('conf/gateway.yaml', base.replace('{ env: CLIENT_SECRET }', '{ file: secrets/client }'))
 
-    assert.equal(loadConfig([file], env).identityProviders[0]?.clientAuth.secret, secret)
+    assert.deepEqual(loadConfig([file], env).identityProviders[0]?.clientAuth, { method: 'client_secret_basic', secret })
   })
 
   it('of the session is read likewise, beside the id of its key', () => {

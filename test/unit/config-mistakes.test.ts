@@ -5,13 +5,19 @@ import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { loadConfig } from '../../src/config/load.ts'
 import { ConfigError, describeMistake } from '../../src/config/mistakes.ts'
+import { badClientAuth } from '../data/config/bad-client-auth.ts'
 import { type BadConfig, badConfigs, plainSecret } from '../data/config/bad-configs.ts'
 import { badRules } from '../data/config/bad-rules.ts'
 import { base, makeEnv } from '../data/config/base.ts'
+import { makeClientKeys } from '../data/config/client-keys.ts'
 
 describe('a bad configuration', () => {
   let folder = ''
-  const env = makeEnv()
+  const env = { ...makeEnv(), ...makeClientKeys() }
+  // A key of several lines must not be quoted in part either.
+  const secrets = [plainSecret, ...Object.values(env).flatMap(value => value.split('\n'))].filter(
+    line => line.length > 6 && !line.startsWith('-----'),
+  )
 
   before(() => {
     folder = mkdtempSync(join(tmpdir(), 'sallyport-config-'))
@@ -37,7 +43,7 @@ describe('a bad configuration', () => {
     assert.equal(load(base)?.message, undefined)
   })
 
-  const cases = [...badConfigs, ...badRules]
+  const cases = [...badConfigs, ...badRules, ...badClientAuth]
   assert.ok(cases.length >= 50)
   for (const wrong of cases) {
     it(`OPS-01 is refused with its line and what to do: ${wrong.because}`, () => {
@@ -52,9 +58,7 @@ describe('a bad configuration', () => {
       const lines = new Set(error.mistakes.map(mistake => mistake.line))
       const marked = linesOf(text)
       if (marked.length > 0) assert.deepEqual([...lines], marked)
-      for (const secret of [plainSecret, ...Object.values(env)].filter(value => value.length > 6)) {
-        assert.ok(!error.message.includes(secret), 'a secret is repeated')
-      }
+      for (const secret of secrets) assert.ok(!error.message.includes(secret), 'a secret is repeated')
     })
   }
 

@@ -3,7 +3,7 @@ import { type BadConfig, edits, plainSecret } from './bad-configs.ts'
 const { bad, inRoute, inPublicRoute, inSession, inProvider, session, end, route, anyone, clientAuth } = edits
 
 const providers: readonly BadConfig[] = [
-  bad('FLOW-02 no client secret', clientAuth, '    clientAuth: {} #!\n', /clientAuth\.secret: is missing: add it/),
+  bad('FLOW-02 no client secret', clientAuth, '    clientAuth: {} #!\n', /clientAuth: needs secret: \{ file: path \} with method: client_secret_basic/),
   bad('FLOW-02 no client authentication', clientAuth, '', /clientAuth: is missing: add it/),
   bad('FLOW-02 a public client', clientAuth, `    clientAuth: { method: none, secret: { env: CLIENT_SECRET } } #!\n`, /method: must be one of client_secret_basic, client_secret_post/),
   bad('a client secret in the file', clientAuth, `    clientAuth: { secret: ${plainSecret} } #!\n`, /secret: is a secret: write \{ env: NAME \} or \{ file: path \}/),

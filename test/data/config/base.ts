@@ -31,6 +31,7 @@ export function makeEnv(): Record<string, string> {
   const key = randomBytes(32)
   return {
     CLIENT_SECRET: randomBytes(24).toString('base64url'),
+    OTHER_SECRET: randomBytes(24).toString('base64url'),
     COOKIE_KEY: randomBytes(32).toString('base64url'),
     SEALING_KEY: randomBytes(32).toString('base64url'),
     SEALING_KEY_HEX: randomBytes(32).toString('hex'),

@@ -1,0 +1,28 @@
+import { readStrictJson } from './strict-json.ts'
+
+/**
+ * What keeps a JWT from being an ID token or UserInfo, before anybody looks at its signature; null when nothing
+ * does: it is another kind of token (RFC 8725 §3.11, IDT-13), or can be read in two ways.
+ */
+export function jwtFault(jwt: string): 'form' | 'typ' | 'events' | null {
+  const header = readPart(jwt, 0)
+  const payload = payloadOf(jwt)
+  if (jwt.split('.').length !== 3 || !isObject(header) || !isObject(payload)) return 'form'
+  // Access tokens, logout tokens and client assertions say so here; ID tokens say JWT, or nothing.
+  if (header.typ !== undefined && !/^(application\/)?jwt$/i.test(String(header.typ))) return 'typ'
+  // Of logout tokens and other security events (RFC 8417 §2.2).
+  return payload.events === undefined ? null : 'events'
+}
+
+/** The claims of a JWT whose signature nobody has looked at; undefined when they are not JSON of one meaning. */
+export function payloadOf(jwt: string): unknown {
+  return readPart(jwt, 1)
+}
+
+function readPart(jwt: string, position: 0 | 1): unknown {
+  return readStrictJson(Buffer.from(jwt.split('.')[position] ?? '', 'base64url'))
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
