@@ -37,7 +37,7 @@ export function createClientAuth(config: ProviderConfig, now: () => number): Cli
         present(config, body, await signAssertion(clientAuth, config.clientId, audience, now()))
       }
     case 'client_assertion':
-      return async (_server, _client, body) => present(config, body, await readAssertion(config, clientAuth.assertion.file))
+      return async (_server, _client, body) => present(config, body, await readAssertion(config, clientAuth.assertionFile))
   }
 }
 

@@ -149,7 +149,7 @@ describe('client_assertion', async () => {
   it('tells the operator which file, when it is missing, empty, too large or something else', async () => {
     const unreadable = (error: unknown) => {
       assert.ok(error instanceof Error)
-      assert.match(error.message, /identityProviders\.main\.clientAuth\.assertionFile/)
+      assert.match(error.message, /identityProviders\.main\.clientAuth\.assertion\.file/)
       assert.equal(error.message.includes('canary'), false)
       return 'reason' in error && error.reason === 'client_assertion_unreadable' && 'code' in error && error.code === 'idp_unavailable'
     }
