@@ -54,11 +54,14 @@ const rows: Readonly<Record<string, string>> = {
   // form_post and what it protects.
   'FLOW-12': provider,
   'FLOW-22': provider,
+  // The age of a code is the provider's to know; the scheme of the browser's hop is the configured origin's; deviations.
+  'NIST-03': notPlanned,
+  'NIST-07': notPlanned,
   // JARM, encrypted ID tokens: no option offers them.
   'ISS-07': notPlanned,
   'IDT-18': notPlanned,
   // Our own key set: with private_key_jwt, and with X-Auth-Assertion.
-  'META-12': provider,
+  'META-12': dataPath,
   'META-09': native,
   'META-10': native,
   'META-11': dataPath,

@@ -1,4 +1,4 @@
-import { compactVerify, decodeProtectedHeader, errors } from 'jose'
+import { type CryptoKey, compactVerify, decodeProtectedHeader, errors } from 'jose'
 import type { KeySet, Keys } from './keys.ts'
 
 /**

@@ -99,6 +99,22 @@ describe('a dump of Redis with a live session', () => {
     await gateway.close()
   })
 
+  it('NIST-06 SES-06 keeps nothing of the person once the session has ended, not even sealed', async () => {
+    const gateway = await startOverRedis()
+    const visitor = createVisitor(gateway)
+    await visitor.signIn(idp)
+    const id = (await visitor.session()).session.session_id
+
+    await visitor.visit('/auth/logout', { method: 'POST' })
+
+    const left = (await redis.dump()).filter(({ key }) => key.startsWith(`sp:{${id}}`) && !key.endsWith(':m'))
+    assert.deepEqual(
+      left.map(({ key, value }) => [key, value]),
+      [[`sp:{${id}}:s:0`, '!logged_out']],
+    )
+    await gateway.close()
+  })
+
   it('RDS-07 has a life for every key', async () => {
     for (const { key } of await redis.dump()) assert.ok(Number(await redis.send('PTTL', key)) > 0, key)
   })
