@@ -1,3 +1,4 @@
+import { createPublicKey } from 'node:crypto'
 import type { Report } from './checks.ts'
 import type { ClientAuths } from './client-auth.ts'
 import type { ClientAuth } from './config.ts'
@@ -32,9 +33,9 @@ function credentialOf(clientAuth: ClientAuth): { readonly option: ConfigPath; re
     case 'client_assertion':
       return { option: ['assertion', 'file'], value: `file ${clientAuth.assertionFile}` }
     case 'private_key_jwt': {
-      // Of two writings of one key the inner form is the same.
-      const der = clientAuth.key.export({ type: 'pkcs8', format: 'der' })
-      return { option: ['key'], value: `key ${der.toString('base64')}` }
+      // Of two writings of one key this form is the same; DER keeps how the public part was written, or that it was not.
+      const jwk = createPublicKey(clientAuth.key).export({ format: 'jwk' })
+      return { option: ['key'], value: `key ${JSON.stringify(jwk)}` }
     }
     default:
       return { option: ['secret'], value: `secret ${clientAuth.secret}` }
