@@ -41,6 +41,10 @@ export function checkProviders({ providers, session, isUnreadable }: Draft, { cl
         report([...path, 'loginParams', i], 'has a fixed value in authorizationParams: remove it from one of the two')
       }
     })
+    // What is asked for is compared with what comes (IDT-11), so it must be a number here already.
+    const { max_age: maxAge } = authorizationParams
+    if (maxAge !== undefined && !/^(0|[1-9]\d{0,7})$/.test(maxAge))
+      report([...path, 'authorizationParams', 'max_age'], "must be whole seconds in quotes, up to a year: '3600'")
     checkClaims(claims, path, report)
   }
 }

@@ -31,15 +31,16 @@ export function createRedeem(deps: RedeemDeps): (callback: Callback) => Promise<
   return async function redeem(callback) {
     const metadata = await deps.metadata()
     const currentUrl = checkCallback(config, callback, metadata.server.authorization_response_iss_parameter_supported === true)
+    const maxAge = callback.maxAge ?? configuredMaxAge(config)
     const sentAt = now()
-    const answer = await askForTokens(metadata, currentUrl, callback)
+    const answer = await askForTokens(metadata, currentUrl, callback, maxAge)
     const access = readAccessToken(config, answer, { scopes: config.scopes, sentAt, now: now() })
     const { id_token: idToken } = answer
     const claims = answer.claims()
     if (idToken === undefined || claims === undefined) throw idTokenRefused('authorization_code', 'missing', 'There is no ID token')
     const code = currentUrl.searchParams.get('code')
     checkIdToken(config, 'authorization_code', claims, { idToken, accessToken: answer.access_token, code })
-    const authentication = readAuthentication(config, claims, now(), callback.maxAge)
+    const authentication = readAuthentication(config, claims, now(), maxAge)
     await verifySignature(metadata, 'authorization_code', idToken)
     const evidence = { metadata, sub: claims.sub, idToken: claims, accessToken: answer.access_token, grant: 'authorization_code' } as const
     return {
@@ -56,17 +57,22 @@ export function createRedeem(deps: RedeemDeps): (callback: Callback) => Promise<
     }
   }
 
-  async function askForTokens(metadata: Metadata, currentUrl: URL, callback: Callback) {
+  async function askForTokens(metadata: Metadata, currentUrl: URL, callback: Callback, maxAge: number | undefined) {
     try {
       return await authorizationCodeGrant(metadata.client, currentUrl, {
         expectedState: callback.state,
         expectedNonce: callback.nonce,
         pkceCodeVerifier: callback.verifier,
         idTokenExpected: true,
-        ...(callback.maxAge === undefined ? {} : { maxAge: callback.maxAge }),
+        ...(maxAge === undefined ? {} : { maxAge }),
       })
     } catch (error) {
       throw tokenError(config, 'authorization_code', error)
     }
   }
+}
+
+/** Seconds; what every authorization request asks for that does not say otherwise. */
+function configuredMaxAge({ authorizationParams: { max_age: seconds } }: ProviderConfig): number | undefined {
+  return seconds === undefined ? undefined : Number(seconds)
 }
