@@ -46,12 +46,11 @@ export function createWire(config: ProviderConfig): CustomFetch {
 
   return async function send(address, options) {
     const url = new URL(address)
-    const isDetour = config.connectTo !== undefined && url.origin === issuer.origin
-    const target = isDetour ? new URL(`${url.pathname}${url.search}`, config.connectTo) : url
-    if (!isDetour) checkTarget(url)
+    const detour = url.origin === issuer.origin ? config.connectTo : undefined
+    if (detour === undefined) checkTarget(url)
     // Bodies are read as they come: one that is packed could unpack to more than there is memory for.
-    const headers = { ...options.headers, 'accept-encoding': 'identity', ...(isDetour ? { host: issuer.host } : {}) }
-    const answer = await exchange(target, { ...options, headers })
+    const headers = { ...options.headers, 'accept-encoding': 'identity', ...(detour === undefined ? {} : { host: issuer.host }) }
+    const answer = await exchange(detour === undefined ? url : through(detour, url), { ...options, headers })
     // The library looks at the type only once it has failed to read the body.
     if (goodStatuses.includes(answer.status) && !isReadable(answer)) {
       throw idpUnavailable(config, 'not_json', 'answered with something that is no JSON, or is packed, or can be read in two ways')
@@ -95,6 +94,11 @@ export function createWire(config: ProviderConfig): CustomFetch {
 }
 
 class TooLarge extends Error {}
+
+/** The same place at another origin. Not resolved against it: a path may start with two slashes, and would name a host. */
+function through(origin: string, { pathname, search }: URL): URL {
+  return Object.assign(new URL(origin), { pathname, search })
+}
 
 function isReadable({ headers, body }: { readonly headers: Readonly<Record<string, unknown>>; readonly body: Buffer }): boolean {
   if (!['', 'identity'].includes(wordOf(headers['content-encoding']))) return false
