@@ -52,7 +52,7 @@ export function createWire(config: ProviderConfig): CustomFetch {
     const headers = { ...options.headers, 'accept-encoding': 'identity', ...(detour === undefined ? {} : { host: issuer.host }) }
     const answer = await exchange(detour === undefined ? url : through(detour, url), { ...options, headers })
     // The library looks at the type only once it has failed to read the body.
-    if (goodStatuses.includes(answer.status) && !isReadable(answer)) {
+    if (goodStatuses.includes(answer.status) && !isReadable(answer, asksForJwt(options.headers))) {
       throw idpUnavailable(config, 'not_json', 'answered with something that is no JSON, or is packed, or can be read in two ways')
     }
     // Statuses that a `Response` does not have, or has without a body.
@@ -100,10 +100,18 @@ function through(origin: string, { pathname, search }: URL): URL {
   return Object.assign(new URL(origin), { pathname, search })
 }
 
-function isReadable({ headers, body }: { readonly headers: Readonly<Record<string, unknown>>; readonly body: Buffer }): boolean {
+/** Whoever did not ask for a JWT reads the answer as JSON, whatever its type says. */
+function asksForJwt(headers: Readonly<Record<string, string>>): boolean {
+  return new Headers(headers).get('accept')?.includes(jwtType) === true
+}
+
+function isReadable(
+  { headers, body }: { readonly headers: Readonly<Record<string, unknown>>; readonly body: Buffer },
+  mayBeJwt: boolean,
+): boolean {
   if (!['', 'identity'].includes(wordOf(headers['content-encoding']))) return false
   const type = wordOf(headers['content-type'])
-  return type === jwtType || (jsonTypes.includes(type) && readStrictJson(body) !== undefined)
+  return (mayBeJwt && type === jwtType) || (jsonTypes.includes(type) && readStrictJson(body) !== undefined)
 }
 
 /** A header's value without parameters, in lower case. */
