@@ -4,10 +4,13 @@ import { readStrictJson } from './strict-json.ts'
  * What keeps a JWT from being an ID token or UserInfo, before anybody looks at its signature; null when nothing
  * does: it is another kind of token (RFC 8725 §3.11, IDT-13), or can be read in two ways.
  */
-export function jwtFault(jwt: string): 'form' | 'typ' | 'events' | null {
+export function jwtFault(jwt: string): 'form' | 'crit' | 'typ' | 'events' | null {
   const header = readPart(jwt, 0)
   const payload = payloadOf(jwt)
   if (jwt.split('.').length !== 3 || !isObject(header) || !isObject(payload)) return 'form'
+  // We know none of the extensions that must be understood, and the one that our library knows has no place in a JWT
+  // (RFC 7515 §4.1.11, RFC 7797 §7): it changes what was signed.
+  if (header.crit !== undefined) return 'crit'
   // Access tokens, logout tokens and client assertions say so here; ID tokens say JWT, or nothing.
   if (header.typ !== undefined && !/^(application\/)?jwt$/i.test(String(header.typ))) return 'typ'
   // Of logout tokens and other security events (RFC 8417 §2.2).

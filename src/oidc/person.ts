@@ -11,6 +11,7 @@ export interface PersonDeps {
   /** Names of further claims that the program uses. */
   readonly keepClaims: readonly string[]
   readonly wire: CustomFetch
+  readonly now: () => number
   readonly log: (event: string, fields: LogFields) => void
 }
 

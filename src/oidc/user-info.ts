@@ -24,17 +24,17 @@ export interface UserInfoRequest {
  *   `session_expired` (`userinfo_changed`) when the answer is about somebody else
  */
 export async function fetchUserInfo(
-  deps: { readonly config: ProviderConfig; readonly wire: CustomFetch },
+  deps: { readonly config: ProviderConfig; readonly wire: CustomFetch; readonly now: () => number },
   request: UserInfoRequest,
 ): Promise<RawClaims> {
-  const { config, wire } = deps
+  const { config, wire, now } = deps
   const { grant, metadata, sub, accessToken } = request
   const headers = { accept: 'application/json, application/jwt', authorization: `Bearer ${accessToken}` }
   const response = await wire(userInfoAddress(config, metadata), { method: 'GET', headers, body: null, redirect: 'manual' })
   if (response.status !== 200) throw invalid(config, `answered the UserInfo request with status ${response.status}`)
 
   const isSigned = /^application\/jwt\b/i.test(response.headers.get('content-type') ?? '')
-  const claims = isSigned ? await readSigned(config, metadata, await response.text()) : await response.json()
+  const claims = isSigned ? await readSigned(config, metadata, await response.text(), now()) : await response.json()
   if (!isObject(claims) || typeof claims.sub !== 'string' || claims.sub === '')
     throw invalid(config, 'gave UserInfo that says nothing about whom')
   // Two subjects in one sign-in: somebody swaps tokens.
@@ -52,7 +52,7 @@ function userInfoAddress(config: ProviderConfig, { server }: Metadata): string {
   throw invalid(config, 'names no usable UserInfo endpoint in its metadata (userinfo_endpoint), although claims come from there')
 }
 
-async function readSigned(config: ProviderConfig, { server, keys }: Metadata, jwt: string): Promise<unknown> {
+async function readSigned(config: ProviderConfig, { server, keys }: Metadata, jwt: string, now: number): Promise<unknown> {
   const refuse = (what: string) => invalid(config, `gave signed UserInfo that does not stand the checks (${what})`)
   const claims = payloadOf(jwt)
   const fault = jwtFault(jwt)
@@ -63,7 +63,16 @@ async function readSigned(config: ProviderConfig, { server, keys }: Metadata, jw
   if (claims.iss !== config.issuer) throw refuse('iss')
   const audiences = [claims.aud].flat()
   if (audiences.length === 0 || audiences.some(audience => audience !== config.clientId)) throw refuse('aud')
+  // Optional here, but whoever writes them means them (RFC 7519 §4.1.4, §4.1.5).
+  const { exp = Number.MAX_VALUE, nbf = 0 } = claims
+  if (!(isNumber(exp) && exp * 1000 > now - config.clockToleranceMs)) throw refuse('exp')
+  if (!(isNumber(nbf) && nbf * 1000 <= now + config.clockToleranceMs)) throw refuse('nbf')
   return claims
+}
+
+/** JSON can write a number that is read as infinity. */
+function isNumber(value: unknown): value is number {
+  return Number.isFinite(value)
 }
 
 function invalid(config: ProviderConfig, what: string): GatewayError {
