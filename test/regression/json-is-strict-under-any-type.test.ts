@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { startLyingProvider } from '../support/lying-provider.ts'
+import { type Lies, startLyingProvider } from '../support/lying-provider.ts'
 import { createProviderUnderTest, gatewayError, signIn } from '../support/provider-under-test.ts'
 
 /*
@@ -19,7 +19,7 @@ describe('an answer of type application/jwt', () => {
     it(`IDT-16 is no answer of ${path}`, async t => {
       const idp = await startLyingProvider({ par: true })
       t.after(() => idp.close())
-      // The truth but for its type; at the token endpoint nothing else could be told from the error.
+      // The truth, more or less, with a member twice.
       const truth = {
         discovery: {
           issuer: idp.issuer,
@@ -33,7 +33,9 @@ describe('an answer of type application/jwt', () => {
       }[place]
       const status = place === 'par' ? 201 : 200
       const body = JSON.stringify(truth).replace('{', '{"x":1,"x":2,')
-      idp.lies = { take: { [place]: (_req, res) => res.writeHead(status, { 'content-type': 'application/jwt' }).end(body) } }
+      const take: Lies['take'] = {}
+      take[place] = (_request, response) => response.writeHead(status, { 'content-type': 'application/jwt' }).end(body)
+      idp.lies = { take }
       const { provider } = createProviderUnderTest(idp)
 
       await assert.rejects(signIn(provider, idp), gatewayError('idp_unavailable', 'not_json'))
