@@ -110,7 +110,7 @@ export const liesAboutAnswers: readonly Lie[] = [
   ['FLOW-19', 'the refresh token is a number', () => ({ answer: truth => ({ ...truth, refresh_token: 7 }) }), badToken, 'token'],
   ['FLOW-19', 'the scope is a list', () => ({ answer: truth => ({ ...truth, scope: ['openid'] }) }), badToken, 'token'],
   ['FLOW-19', 'the token answer comes with status 201', take('token', says('{"access_token":"a","token_type":"Bearer"}', 'application/json', 201)), badToken, 'token'],
-  ['FLOW-19', 'the token answer is a JWT by type', take('token', says('a.b.c', 'application/jwt')), badToken, 'token'],
+  ['FLOW-19', 'the token answer is a JWT by type', take('token', says('a.b.c', 'application/jwt')), notJson, 'token'],
   ['IDT-01', 'there is no ID token', () => ({ idToken: () => undefined }), badToken, 'token'],
   ['IDT-01', 'the ID token is an object', () => ({ answer: truth => ({ ...truth, id_token: {} }) }), badToken, 'token'],
 
