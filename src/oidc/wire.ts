@@ -17,8 +17,9 @@ const jwtType = 'application/jwt'
 // A pushed authorization request is answered with 201 (RFC 9126 §2.2).
 const goodStatuses = [200, 201]
 
-// Where cloud machines keep their credentials, and where nothing can be: no provider lives there.
-const nowhere = /^(169\.254\.|0\.|\[(::|fe[89ab][0-9a-f]:.*|::ffff:a9fe:[0-9a-f]+)\]$)/
+// Where cloud machines keep their credentials, and where nothing can be: no provider lives there. As IPv6 too, mapped
+// (RFC 4291 §2.5.5.2) or through NAT64 (RFC 6052 §2.1); fd00:ec2:: is EC2's own.
+const nowhere = /^(169\.254\.|0\.|\[(::|fe[89ab][0-9a-f]:.*|fd00:ec2::.*|(::ffff|64:ff9b:):(a9fe|[0-9a-f]{1,2}):[0-9a-f]+)\]$)/
 
 /**
  * Creates the only way out to one IdP: every request leaves here and is bounded in time and size.
