@@ -34,12 +34,19 @@ export function readLoginParams(query: URLSearchParams, provider: ProviderConfig
     }
     params[name] = value
   }
+  keepToOperator(params, provider.authorizationParams)
   return {
     params,
     isSilent: params.prompt === 'none',
     ...(params.max_age === undefined ? {} : { maxAge: Number(params.max_age) }),
     ...(params.acr_values === undefined ? {} : { acrValues: params.acr_values }),
   }
+}
+
+/** The query may ask for a fresher sign-in than the operator does, never for an older one or for another prompt. */
+function keepToOperator(params: Record<string, string>, fixed: ProviderConfig['authorizationParams']): void {
+  if (fixed.prompt !== undefined) delete params.prompt
+  if (fixed.max_age !== undefined && Number(params.max_age) > Number(fixed.max_age)) delete params.max_age
 }
 
 /** Whether the person is to be asked again although there is a session. */
