@@ -69,7 +69,7 @@ export function assemble(config: GatewayConfig, deps: GatewayDeps): Assembly {
 
   const cors = createCors(config.csrf.allowedOrigins)
   const pools = createUpstreamPools()
-  const forward = createForward({ config, pools })
+  const forward = createForward({ config, cors, pools })
   const refuse = createRefuse({ config, cors, audit, log })
   const stages = createStages({ config, now, log, cors, cookie, readCookie, families, freshToken, forward, refuse })
   const endpoints = createEndpoints(config, { providers, attempts, families, cookie, audit, now, random }, stages)

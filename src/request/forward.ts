@@ -3,7 +3,7 @@ import type { Dispatcher } from 'undici'
 import type { GatewayConfig, RouteRule } from '../config/config.ts'
 import { GatewayError } from '../errors.ts'
 import { createOwnCookieTest } from '../http/cookies.ts'
-import { createCors } from '../http/cors.ts'
+import type { Cors } from '../http/cors.ts'
 import type { Exchange } from '../http/exchange.ts'
 import { normaliseName } from '../http/header-names.ts'
 import { createUpstreamHeaders } from '../http/request-headers.ts'
@@ -15,6 +15,7 @@ import type { UpstreamPools } from './upstream-pools.ts'
 
 export interface ForwardDeps {
   readonly config: Pick<GatewayConfig, 'routes' | 'session' | 'csrf'>
+  readonly cors: Cors
   readonly pools: UpstreamPools
 }
 
@@ -40,9 +41,8 @@ export type Forward = (
  *   `upstream_timeout`, `upstream_invalid_response`
  */
 export function createForward(deps: ForwardDeps): Forward {
-  const { config, pools } = deps
+  const { config, cors, pools } = deps
   const isOwnCookie = createOwnCookieTest(config.session.cookie)
-  const cors = createCors(config.csrf.allowedOrigins)
   const identityNames = new Set(config.routes.flatMap(route => Object.keys(route.identityHeaders).map(normaliseName)))
   const hasAllowedOrigins = config.csrf.allowedOrigins.length > 0
   const filterTrailers = (fields: UpstreamFields) => clientTrailers(fields, isOwnCookie)

@@ -58,10 +58,10 @@ export const sessionCookie = '__Host-Http-sallyport=s:anything'
 export async function startRequestPath(options: RequestPathOptions): Promise<RequestPath> {
   const config = testConfig(options.routes, options.config)
   const pools = createUpstreamPools()
-  const forward = createForward({ config, pools })
   const proxies = createTrustedProxies(config.listen.trustedProxies)
   const checkCrossSite = refuseCrossSite(config.csrf)
   const cors = createCors(config.csrf.allowedOrigins)
+  const forward = createForward({ config, cors, pools })
   const cookieName = sessionCookieName(config.session.cookie)
   const outcomes: ForwardOutcome[] = []
   const errors: unknown[] = []
