@@ -1,4 +1,4 @@
-import type { OneTimeKey, Store } from '../store/store.ts'
+import type { Store } from '../store/store.ts'
 import { type Random, randomToken } from './credential.ts'
 import type { Sealing } from './sealing.ts'
 import type { SignIn } from './session.ts'
@@ -64,7 +64,7 @@ export interface AttemptsDeps {
 /** @throws {GatewayError} `store_unavailable`, from every method */
 export function createAttempts(deps: AttemptsDeps): Attempts {
   /** Reads a one-time item and what it holds; the life inside it counts, whatever the store's clock says. */
-  async function read<Held extends { readonly begunAt: number }>(kind: OneTimeKey['kind'], ticket: AttemptTicket) {
+  async function read<Held extends { readonly begunAt: number }>(kind: SealedKind, ticket: AttemptTicket) {
     const key = { kind, id: ticket.id }
     const item = await deps.store.peekOnce(key)
     if (item === null) return 'unknown'
@@ -76,7 +76,7 @@ export function createAttempts(deps: AttemptsDeps): Attempts {
     return { ...held, take: () => deps.store.takeOnce(key, item.value) }
   }
 
-  async function keep(kind: OneTimeKey['kind'], ticket: AttemptTicket, held: { readonly begunAt: number }): Promise<void> {
+  async function keep(kind: SealedKind, ticket: AttemptTicket, held: { readonly begunAt: number }): Promise<void> {
     const sealed = deps.sealing.seal({ type: kind, key: ticket.id, version: 0 }, JSON.stringify(held), ticket.secret)
     await deps.store.putOnce({ kind, id: ticket.id }, sealed, held.begunAt + attemptLifeMs - deps.now())
   }
@@ -99,6 +99,8 @@ export function createAttempts(deps: AttemptsDeps): Attempts {
     openResult: ticket => read<Parked>('result', ticket),
   }
 }
+
+type SealedKind = 'attempt' | 'result'
 
 interface Parked {
   readonly begunAt: number

@@ -65,7 +65,7 @@ export function createFamilies(deps: FamiliesDeps): Families {
 
   /** Nobody waits for it: whatever becomes of the write, the record itself refuses the next request as well. */
   function endNow(credential: Credential, reason: EndReason, expected: string): FamilyState {
-    store.endFamily(credential.familyId, reason, tombstoneLifeMs, expected).then(
+    store.endFamily(credential.familyId, reason, tombstoneLifeMs, { session: expected }).then(
       isEnded => isEnded && audit('session_ended', { reason, session_id: credential.familyId }),
       () => undefined,
     )
@@ -117,7 +117,7 @@ export function createFamilies(deps: FamiliesDeps): Families {
         if (records.session === null || readTombstone(records.session) !== null) return false
         const family = openFamily(sealing, credential, records)
         if ('failure' in family && family.failure !== 'vault_gone') return false
-        if (await store.endFamily(credential.familyId, reason, tombstoneLifeMs, records.session)) return true
+        if (await store.endFamily(credential.familyId, reason, tombstoneLifeMs, { session: records.session })) return true
       }
       return false
     },

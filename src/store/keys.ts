@@ -1,5 +1,5 @@
 import { checkId } from './input.ts'
-import type { OneTimeKey } from './store.ts'
+import type { IndexKey, OneTimeKey } from './store.ts'
 
 /** The names that records are kept under. Every id is checked before it becomes part of one. */
 export interface Keys {
@@ -8,6 +8,11 @@ export interface Keys {
   sessionPrefix(familyId: string): string
   vault(familyId: string): string
   members(familyId: string): string
+  lease(familyId: string): string
+  index(index: IndexKey): string
+  mark(index: IndexKey): string
+  /** The one list of families by deadline. */
+  due(): string
   once(key: OneTimeKey): string
 }
 
@@ -35,6 +40,10 @@ export function createKeys(namespace: string): Keys {
     sessionPrefix: familyId => tagged(familyId, 's:'),
     vault: familyId => tagged(familyId, 'v'),
     members: familyId => tagged(familyId, 'm'),
+    lease: familyId => tagged(familyId, 'lease'),
+    index: ({ kind, id }) => tagged(id, `i:${kind}`),
+    mark: ({ kind, id }) => tagged(id, `x:${kind}`),
+    due: () => `${namespace}:{due}:d`,
     once: key => tagged(key.id, `o:${key.kind}`),
   }
 }

@@ -1,7 +1,8 @@
 import { GatewayError } from '../errors.ts'
 import { createExpiringMap } from './expiring-map.ts'
-import { checkValue, toLifeMs } from './input.ts'
+import { checkId, checkValue, toLifeMs } from './input.ts'
 import { createKeys } from './keys.ts'
+import { createMemoryLists } from './memory-lists.ts'
 import { readTombstone, type Store, storeMark } from './store.ts'
 
 // A session takes two entries of some 6 KB together, an attempt one: about 300 MB when full. Past it the
@@ -21,6 +22,10 @@ const spent = storeMark
 export function createMemoryStore(deps: { now: () => number }): Store {
   const keys = createKeys('memory')
   const entries = createExpiringMap({ now: deps.now, maxEntries })
+  const lists = createMemoryLists(deps)
+  // Apart, because what has passed must stay there until somebody takes it.
+  const due = createMemoryLists(deps)
+  const dueList = keys.due()
   let isClosed = false
 
   function checkOpen(): void {
@@ -79,12 +84,88 @@ export function createMemoryStore(deps: { now: () => number }): Store {
       const session = keys.session(familyId, rootMember)
       const lifeMs = toLifeMs(ttlMs)
       const record = entries.get(session)
-      if (expected !== undefined && record !== expected) return false
+      if (expected?.session !== undefined && (record ?? null) !== expected.session) return false
+      if (expected?.vault !== undefined && (entries.get(keys.vault(familyId)) ?? null) !== expected.vault) return false
       if (record !== undefined && readTombstone(record) !== null) return false
       entries.delete(keys.vault(familyId))
       if (record === undefined) return false
       entries.set(session, storeMark + tombstone, lifeMs)
       return true
+    },
+
+    async takeLease(familyId, holder, ttlMs) {
+      checkOpen()
+      checkValue(holder)
+      const lease = keys.lease(familyId)
+      const lifeMs = toLifeMs(ttlMs)
+      if (entries.get(lease) !== undefined) return false
+      checkRoom(1)
+      entries.set(lease, holder, lifeMs)
+      return true
+    },
+
+    async extendLease(familyId, holder, ttlMs) {
+      checkOpen()
+      const lease = keys.lease(familyId)
+      const lifeMs = toLifeMs(ttlMs)
+      if (entries.get(lease) !== holder) return false
+      entries.set(lease, holder, lifeMs)
+      return true
+    },
+
+    async releaseLease(familyId, holder) {
+      checkOpen()
+      const lease = keys.lease(familyId)
+      if (entries.get(lease) === holder) entries.delete(lease)
+    },
+
+    async addToIndex(index, familyId, ttlMs) {
+      checkOpen()
+      checkId(familyId)
+      lists.add(keys.index(index), familyId, toLifeMs(ttlMs))
+    },
+
+    async removeFromIndex(index, familyIds) {
+      checkOpen()
+      for (const familyId of familyIds) {
+        checkId(familyId)
+        lists.remove(keys.index(index), familyId)
+      }
+    },
+
+    async readIndex(index) {
+      checkOpen()
+      return lists.read(keys.index(index))
+    },
+
+    async setMark(index, value, ttlMs) {
+      checkOpen()
+      checkValue(value)
+      const lifeMs = toLifeMs(ttlMs)
+      checkRoom(1)
+      entries.set(keys.mark(index), value, lifeMs)
+    },
+
+    async readMark(index) {
+      checkOpen()
+      return entries.get(keys.mark(index)) ?? null
+    },
+
+    async putDue(familyId, ttlMs) {
+      checkOpen()
+      checkId(familyId)
+      due.schedule(dueList, familyId, toLifeMs(ttlMs))
+    },
+
+    async takeDue(limit, againInMs) {
+      checkOpen()
+      return due.takePassed(dueList, limit, toLifeMs(againInMs))
+    },
+
+    async dropDue(familyId) {
+      checkOpen()
+      checkId(familyId)
+      due.remove(dueList, familyId)
     },
 
     async putOnce(key, value, ttlMs) {

@@ -1,5 +1,9 @@
 import { type CommandParser, defineScript } from 'redis'
 
+/** Lua: `now` in epoch ms. */
+const nowMs = `local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)`
+
 /**
  * The verbs that must happen as one. Redis runs a script alone, so nothing comes between its comparing and
  * its writing. Each gets the keys of one hash slot, and answers 1 when it wrote and 0 when it did not.
@@ -36,14 +40,17 @@ return 1`,
 
   /**
    * KEYS root session, vault, members. ARGV mark, marked tombstone, its life in ms, prefix of the session
-   * keys, and the expected root record where there is an expectation.
+   * keys, and the expected root record and vault, each after a `=`: empty where any will do.
    *
    * A Redis that is full refuses SET and still takes DEL: an ending that cannot leave its reason behind
    * must end all the same.
    */
   endFamily: script(
     3,
-    `if ARGV[5] and redis.call('GET', KEYS[1]) ~= ARGV[5] then return 0 end
+    `for at = 1, 2 do
+  local expected = ARGV[4 + at]
+  if expected ~= '' and '=' .. (redis.call('GET', KEYS[at]) or '') ~= expected then return 0 end
+end
 local members = redis.call('SMEMBERS', KEYS[3])
 members[#members + 1] = '0'
 local ended = 0
@@ -58,16 +65,66 @@ end
 redis.call('DEL', KEYS[2], KEYS[3])
 return ended`,
   ),
+
+  /** KEYS lease. ARGV holder, life in ms. */
+  extendLease: script(
+    1,
+    `if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+return redis.call('PEXPIRE', KEYS[1], ARGV[2])`,
+  ),
+
+  /** KEYS lease. ARGV holder. */
+  releaseLease: script(
+    1,
+    `if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+return redis.call('DEL', KEYS[1])`,
+  ),
+
+  /** KEYS index. ARGV family, life in ms. Scores are epoch ms of this Redis's own clock. */
+  addToIndex: script(
+    1,
+    `${nowMs}
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
+redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
+local last = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')
+redis.call('PEXPIREAT', KEYS[1], last[2])
+return 1`,
+  ),
+
+  /** KEYS the list. ARGV family, time in ms, how much longer than its last entry the list lives. */
+  putDue: script(
+    1,
+    `${nowMs}
+redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
+local last = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')
+redis.call('PEXPIREAT', KEYS[1], last[2] + ARGV[3])
+return 1`,
+  ),
+
+  /** KEYS the list. ARGV how many, and in how many ms they come again. Answers with families. */
+  takeDue: defineScript({
+    ...source(
+      1,
+      `${nowMs}
+local due = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, ARGV[1])
+for _, family in ipairs(due) do redis.call('ZADD', KEYS[1], now + ARGV[2], family) end
+return due`,
+    ),
+    transformReply: (reply: readonly string[]): readonly string[] => reply,
+  }),
 }
 
 function script(numberOfKeys: number, lua: string) {
-  return defineScript({
+  return defineScript({ ...source(numberOfKeys, lua), transformReply: (reply: number): boolean => reply === 1 })
+}
+
+function source(numberOfKeys: number, lua: string) {
+  return {
     SCRIPT: lua,
     NUMBER_OF_KEYS: numberOfKeys,
     parseCommand(parser: CommandParser, keys: readonly string[], values: readonly string[]) {
       for (const key of keys) parser.pushKey(key)
       parser.push(...values)
     },
-    transformReply: (reply: number): boolean => reply === 1,
-  })
+  }
 }

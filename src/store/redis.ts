@@ -1,4 +1,4 @@
-import { checkValue, toLifeMs } from './input.ts'
+import { checkId, checkValue, toLifeMs } from './input.ts'
 import { createKeys } from './keys.ts'
 import { createRedisConnection, type RedisConnectionOptions } from './redis-connection.ts'
 import { type FamilyLife, type FamilyRecords, type OneTimeState, readTombstone, type Store, storeMark } from './store.ts'
@@ -10,6 +10,9 @@ export interface RedisStoreOptions extends RedisConnectionOptions {
 
 const rootMember = '0'
 const spent = storeMark
+
+// How long a list of deadlines outlives its last one: nobody may come to take it for a while.
+const dueGraceMs = 24 * 3_600_000
 
 /**
  * Creates a store over one Redis. It connects in the background and, after an outage, by itself; until then
@@ -57,8 +60,71 @@ export function createRedisStore(options: RedisStoreOptions): Store {
     async endFamily(familyId, tombstone, ttlMs, expected) {
       const family = familyKeys(familyId, rootMember)
       const args = [storeMark, storeMark + tombstone, String(toLifeMs(ttlMs)), keys.sessionPrefix(familyId)]
-      if (expected !== undefined) args.push(expected)
+      for (const record of [expected?.session, expected?.vault]) args.push(record === undefined ? '' : `=${record ?? ''}`)
       return connection.ask('endFamily', client => client.endFamily(family, args), asIs)
+    },
+
+    async takeLease(familyId, holder, ttlMs) {
+      checkValue(holder)
+      const command = ['SET', keys.lease(familyId), holder, 'PX', String(toLifeMs(ttlMs)), 'NX']
+      return connection.ask('takeLease', client => client.sendCommand<string | null>(command), isWritten)
+    },
+
+    async extendLease(familyId, holder, ttlMs) {
+      const lease = [keys.lease(familyId)]
+      const args = [holder, String(toLifeMs(ttlMs))]
+      return connection.ask('extendLease', client => client.extendLease(lease, args), asIs)
+    },
+
+    async releaseLease(familyId, holder) {
+      const lease = [keys.lease(familyId)]
+      return connection.ask('releaseLease', client => client.releaseLease(lease, [holder]), nothing)
+    },
+
+    async addToIndex(index, familyId, ttlMs) {
+      checkId(familyId)
+      const key = [keys.index(index)]
+      const args = [familyId, String(toLifeMs(ttlMs))]
+      return connection.ask('addToIndex', client => client.addToIndex(key, args), nothing)
+    },
+
+    async removeFromIndex(index, familyIds) {
+      if (familyIds.length === 0) return
+      for (const familyId of familyIds) checkId(familyId)
+      const command = ['ZREM', keys.index(index), ...familyIds]
+      return connection.ask('removeFromIndex', client => client.sendCommand<number>(command), nothing)
+    },
+
+    async readIndex(index) {
+      const command = ['ZRANGE', keys.index(index), '0', '-1']
+      return connection.ask('readIndex', client => client.sendCommand<readonly string[]>(command), asIs)
+    },
+
+    async setMark(index, value, ttlMs) {
+      checkValue(value)
+      const command = ['SET', keys.mark(index), value, 'PX', String(toLifeMs(ttlMs))]
+      return connection.ask('setMark', client => client.sendCommand<string>(command), nothing)
+    },
+
+    async readMark(index) {
+      const command = ['GET', keys.mark(index)]
+      return connection.ask('readMark', client => client.sendCommand<string | null>(command), asIs)
+    },
+
+    async putDue(familyId, ttlMs) {
+      checkId(familyId)
+      const args = [familyId, String(toLifeMs(ttlMs)), String(dueGraceMs)]
+      return connection.ask('putDue', client => client.putDue([keys.due()], args), nothing)
+    },
+
+    async takeDue(limit, againInMs) {
+      const args = [String(limit), String(toLifeMs(againInMs))]
+      return connection.ask('takeDue', client => client.takeDue([keys.due()], args), asIs)
+    },
+
+    async dropDue(familyId) {
+      checkId(familyId)
+      return connection.ask('dropDue', client => client.sendCommand<number>(['ZREM', keys.due(), familyId]), nothing)
     },
 
     async putOnce(key, value, ttlMs) {
@@ -107,7 +173,7 @@ function isWritten(reply: string | null): boolean {
   return reply === 'OK'
 }
 
-function asIs(reply: boolean): boolean {
+function asIs<Reply>(reply: Reply): Reply {
   return reply
 }
 

@@ -29,10 +29,48 @@ export interface Store {
    * the vault is gone, and no other verb brings any of it back. Ending what has ended keeps the first
    * tombstone and its life.
    *
-   * @param expected end only while the root's record is this one
+   * @param expected end only while the root's record, and the vault, are these; what is left out may be any
    * @returns whether this call ended it; false when there was none, it had ended, or it was not `expected`
    */
-  endFamily(familyId: string, tombstone: string, ttlMs: number, expected?: string): Promise<boolean>
+  endFamily(familyId: string, tombstone: string, ttlMs: number, expected?: Partial<FamilyRecords>): Promise<boolean>
+
+  /** Takes the lease on a family's grant for `ttlMs`; false while somebody, this holder too, has it. */
+  takeLease(familyId: string, holder: string, ttlMs: number): Promise<boolean>
+
+  /** Makes the lease last `ttlMs` from now; false, and nothing written, when `holder` has it no more. */
+  extendLease(familyId: string, holder: string, ttlMs: number): Promise<boolean>
+
+  /** Gives the lease back. That of another holder stays. */
+  releaseLease(familyId: string, holder: string): Promise<void>
+
+  /**
+   * Puts a family on an index for `ttlMs` from now, or moves its time there. Entries whose time has passed
+   * are dropped with every addition, and the index itself lives as long as its last entry.
+   */
+  addToIndex(index: IndexKey, familyId: string, ttlMs: number): Promise<void>
+
+  /** Takes families off an index; what is not on it is no mistake. */
+  removeFromIndex(index: IndexKey, familyIds: readonly string[]): Promise<void>
+
+  /** The families on an index, in the order in which their times pass; some may have passed already. */
+  readIndex(index: IndexKey): Promise<readonly string[]>
+
+  /** Leaves a mark beside an index for `ttlMs`, in place of an earlier one. */
+  setMark(index: IndexKey, value: string, ttlMs: number): Promise<void>
+
+  /** The mark, or null when there is none. */
+  readMark(index: IndexKey): Promise<string | null>
+
+  /** Puts a family on the list of those that `takeDue` gives out in `ttlMs` from now, or moves its time there. */
+  putDue(familyId: string, ttlMs: number): Promise<void>
+
+  /**
+   * Gives out families whose time has come, the oldest first, `limit` at most. Each is given out again after
+   * `againInMs` unless it was dropped: whoever took it may have died.
+   */
+  takeDue(limit: number, againInMs: number): Promise<readonly string[]>
+
+  dropDue(familyId: string): Promise<void>
 
   /** Keeps a one-time item. False, and nothing written, when the key is taken, by a spent one too. */
   putOnce(key: OneTimeKey, value: string, ttlMs: number): Promise<boolean>
@@ -66,7 +104,14 @@ export interface FamilyLife {
 
 /** A one-time item: the `id` is its hash slot, the `kind` keeps the items of one id apart. */
 export interface OneTimeKey {
-  readonly kind: 'attempt' | 'result'
+  readonly kind: 'attempt' | 'result' | 'jti'
+  /** Characters of base64url only. */
+  readonly id: string
+}
+
+/** An index of families: by user, or by the provider's own session (`sid`). The `id` is its hash slot. */
+export interface IndexKey {
+  readonly kind: 'user' | 'sid'
   /** Characters of base64url only. */
   readonly id: string
 }

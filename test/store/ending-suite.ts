@@ -38,7 +38,7 @@ export function describeEndings(under: StoreUnderTest): void {
       assert.equal(await under.store.endFamily(family.id, 'idle', soonMs), true)
 
       assert.equal(await under.store.endFamily(family.id, 'revoked', hour), false)
-      assert.equal(await under.other.endFamily(family.id, 'revoked', hour, '!idle'), false)
+      assert.equal(await under.other.endFamily(family.id, 'revoked', hour, { session: '!idle' }), false)
 
       assert.equal((await under.store.readFamily(family.id, '0')).session, '!idle')
       await under.pass(laterMs)
@@ -48,14 +48,14 @@ export function describeEndings(under: StoreUnderTest): void {
     it('ends only the record that was expected', async () => {
       const family = await createFamily(under.store)
 
-      assert.equal(await under.store.endFamily(family.id, 'idle', hour, 'what was before'), false)
+      assert.equal(await under.store.endFamily(family.id, 'idle', hour, { session: 'what was before' }), false)
       assert.deepEqual(await under.store.readFamily(family.id, '0'), { session: family.session, vault: family.vault })
-      assert.equal(await under.store.endFamily(family.id, 'idle', hour, family.session), true)
+      assert.equal(await under.store.endFamily(family.id, 'idle', hour, { session: family.session }), true)
       assert.equal((await under.store.readFamily(family.id, '0')).session, '!idle')
     })
 
     it('expects in vain where there is no family', async () => {
-      assert.equal(await under.store.endFamily(newId(), 'idle', hour, ''), false)
+      assert.equal(await under.store.endFamily(newId(), 'idle', hour, { session: '' }), false)
     })
 
     it('takes the vault away also when the session record has run out', async () => {
