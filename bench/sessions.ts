@@ -3,6 +3,7 @@ import { createCredential, formatCredential } from '../src/session/credential.ts
 import { createFamilies } from '../src/session/families.ts'
 import { createSealing } from '../src/session/sealing.ts'
 import type { SignIn } from '../src/session/session.ts'
+import { createSessionIndex } from '../src/session/session-index.ts'
 import { createRedisStore } from '../src/store/redis.ts'
 import type { Store } from '../src/store/store.ts'
 import type { BenchSecrets } from './gateway.ts'
@@ -29,9 +30,11 @@ export async function makeSessions(options: SessionsOptions): Promise<readonly s
   const families = createFamilies({
     store,
     sealing: createSealing([{ id: 'k1', key: Buffer.from(secrets.sealingKey, 'base64url') }]),
+    index: createSessionIndex({ store, now: Date.now }),
     settings: { idleTimeoutMs: hour, absoluteTimeoutMs: 12 * hour, sealing: 'holder' },
     now: Date.now,
     audit: () => undefined,
+    onLapsed: () => undefined,
   })
 
   try {
@@ -39,7 +42,7 @@ export async function makeSessions(options: SessionsOptions): Promise<readonly s
     const cookies: string[] = []
     for (let index = 0; index < options.count; index += 1) {
       const credential = createCredential(randomBytes)
-      await families.create(credential, describeSignIn(index), origin)
+      await families.create(credential, describeSignIn(index), { origin, device: 'Firefox on Linux', address: '127.0.0.1' })
       cookies.push(`${cookieName}=${sign(formatCredential(credential), secrets.cookieKey)}`)
     }
     return cookies
@@ -72,6 +75,7 @@ function describeSignIn(index: number): SignIn {
     // 900 + 64 + 1062 characters, and claims: what providers with a few groups and roles hand out.
     idToken: makeToken(900),
     refreshToken: randomBytes(48).toString('base64url'),
+    grantExpiresAt: null,
     access: { token: makeToken(1062), scopes: ['openid', 'orders.read'], expiresAt: now + 12 * 3_600_000, refreshedAt: now },
     claims: {
       name: `User ${index}`,

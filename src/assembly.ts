@@ -1,4 +1,5 @@
 import { createHmac, randomBytes } from 'node:crypto'
+import { setTimeout } from 'node:timers/promises'
 import type { DestinationStream } from 'pino'
 import { createEndpoints, type Endpoints } from './auth/endpoints.ts'
 import type { GatewayConfig, ProviderConfig } from './config/config.ts'
@@ -14,13 +15,22 @@ import { createStages, type Stages } from './request/stages.ts'
 import { createUpstreamPools } from './request/upstream-pools.ts'
 import { createAttempts } from './session/attempts.ts'
 import { createCookieReader } from './session/cookie.ts'
-import type { Random } from './session/credential.ts'
+import { type Random, randomToken } from './session/credential.ts'
 import { createFamilies } from './session/families.ts'
 import { createSealing } from './session/sealing.ts'
+import { createSessionIndex } from './session/session-index.ts'
+import { createSessionList } from './session/session-list.ts'
 import { openStore } from './store/open-store.ts'
 import type { Store } from './store/store.ts'
+import { createAdmit } from './tokens/admit.ts'
+import { createEndings } from './tokens/endings.ts'
 import { createFreshToken } from './tokens/fresh-token.ts'
+import { createWithLease } from './tokens/lease.ts'
 import { createRenew } from './tokens/renew.ts'
+import { createRevoke } from './tokens/revoke.ts'
+
+/** How long tokens that are being given back may delay the end of the program. */
+const settleMs = 3_000
 
 /** What may be given in place of the gateway's own; all of it has a sensible default. */
 export interface GatewayDeps {
@@ -55,14 +65,21 @@ export function assemble(config: GatewayConfig, deps: GatewayDeps): Assembly {
   const store =
     deps.store ?? openStore(config.session.store, { now, onEvent: (event, detail) => log.write('warn', `store_${event}`, detail) })
   const sealing = createSealing(config.session.sealingKeys)
-  const families = createFamilies({ store, sealing, settings: config.session, now, audit })
+  const index = createSessionIndex({ store, now })
   const attempts = createAttempts({ store, sealing, now, random })
 
   const keepClaims = claimsInUse(config)
   const providers = new Map(
     config.identityProviders.map(one => [one.id, createProvider({ config: one, now, keepClaims, log: tellOf(log, one) })]),
   )
-  const freshToken = createFreshToken({ now, renew: createRenew({ families, providers, audit, now }) })
+  const revoke = createRevoke({ providers, audit, pause })
+  const families = createFamilies({ store, sealing, index, settings: config.session, now, audit, onLapsed: revoke.ended })
+  const list = createSessionList({ families, index })
+  const endings = createEndings({ families, index, revoke, audit })
+  const admit = createAdmit({ index, list, endings, perUserLimit: config.session.perUserLimit })
+  const withLease = createWithLease({ store, nextHolder: () => randomToken(random, 16), now, pause })
+  const renew = createRenew({ families, providers, withLease, revoke, audit, now, pause })
+  const freshToken = createFreshToken({ now, renew })
 
   const cookie = { name: sessionCookieName(config.session.cookie), isSecure: !config.session.cookie.insecure }
   const readCookie = createCookieReader({ keys: config.session.cookieKeys, now })
@@ -72,7 +89,7 @@ export function assemble(config: GatewayConfig, deps: GatewayDeps): Assembly {
   const forward = createForward({ config, cors, pools })
   const refuse = createRefuse({ config, cors, audit, log })
   const stages = createStages({ config, now, log, cors, cookie, readCookie, families, freshToken, forward, refuse })
-  const endpoints = createEndpoints(config, { providers, attempts, families, cookie, audit, now, random }, stages)
+  const endpoints = createEndpoints(config, { providers, attempts, families, endings, admit, cookie, audit, now, random }, stages)
   return {
     stages,
     endpoints,
@@ -80,6 +97,7 @@ export function assemble(config: GatewayConfig, deps: GatewayDeps): Assembly {
     log,
     async close() {
       await pools.close()
+      await Promise.all([renew.settle(), revoke.settle(settleMs)])
       if (deps.store === undefined) await store.close()
     },
   }
@@ -97,4 +115,9 @@ function claimsInUse(config: GatewayConfig): readonly string[] {
 
 function subjectKey(config: GatewayConfig): Buffer {
   return createHmac('sha256', config.session.sealingKeys[0].key).update('sallyport audit subject').digest()
+}
+
+/** Resolves after so many ms, or at once when the signal says so. It keeps no process alive. */
+async function pause(ms: number, signal?: AbortSignal): Promise<void> {
+  await setTimeout(ms, undefined, { ref: false, ...(signal === undefined ? {} : { signal }) }).catch(() => undefined)
 }

@@ -1,11 +1,14 @@
 import type { Request, RequestHandler, Response } from 'express'
 import { GatewayError } from '../errors.ts'
+import { deviceLabel } from '../http/device-label.ts'
 import type { Audit } from '../ops/audit.ts'
 import { auditOf } from '../ops/trail.ts'
 import type { Attempts } from '../session/attempts.ts'
 import { parseCredential } from '../session/credential.ts'
 import { beginSession } from '../session/express-session.ts'
 import type { SignedIn, SignIn } from '../session/session.ts'
+import type { Admit } from '../tokens/admit.ts'
+import type { Endings } from '../tokens/endings.ts'
 import { type AttemptCookies, isAttemptId } from './attempt-cookies.ts'
 import { liveSession } from './live-session.ts'
 import { requireNavigation, requireOwnPage } from './navigation.ts'
@@ -16,6 +19,8 @@ export interface ContinueDeps {
   readonly attempts: Attempts
   readonly cookies: AttemptCookies
   readonly returnTo: ReturnTo
+  readonly endings: Endings
+  readonly admit: Admit
   readonly audit: Audit
 }
 
@@ -38,9 +43,16 @@ export function createContinue(deps: ContinueDeps): RequestHandler {
       if (before !== null) return redirect(res, 303, '/')
       throw new GatewayError(taken, 'the sign-in is not there to be finished', { reason: 'continue' })
     }
-    await beginSession(req, taken.signIn, exchange.target.origin.href)
-    report(res, taken.signIn, req.sessionID, before)
-    redirect(res, 303, deps.returnTo(taken.attempt.returnTo, exchange.target.origin))
+    const { signIn, attempt } = taken
+    if (before !== null) await deps.endings.replace(before.credential)
+    const beginning = {
+      origin: exchange.target.origin.href,
+      device: deviceLabel(req.headers['user-agent']),
+      address: exchange.clientAddress,
+    }
+    await beginSession(req, signIn, beginning, credential => deps.admit(credential, signIn, attempt.begunAt))
+    report(res, signIn, req.sessionID, before)
+    redirect(res, 303, deps.returnTo(attempt.returnTo, exchange.target.origin))
   }
 
   async function takeResult(req: Request, res: Response, id: string) {

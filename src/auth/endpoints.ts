@@ -13,6 +13,8 @@ import type { Attempts } from '../session/attempts.ts'
 import type { Random } from '../session/credential.ts'
 import { createExpressSession } from '../session/express-session.ts'
 import type { Families } from '../session/families.ts'
+import type { Admit } from '../tokens/admit.ts'
+import type { Endings } from '../tokens/endings.ts'
 import { createAttemptCookies } from './attempt-cookies.ts'
 import { createBounce } from './bounce.ts'
 import { admitAnswer, callbackMethod, createCallback } from './callback.ts'
@@ -40,6 +42,8 @@ export interface EndpointParts {
   readonly providers: ReadonlyMap<string, Provider>
   readonly attempts: Attempts
   readonly families: Families
+  readonly endings: Endings
+  readonly admit: Admit
   /** The session cookie. */
   readonly cookie: { readonly name: string; readonly isSecure: boolean }
   readonly audit: Audit

@@ -1,4 +1,4 @@
-import type { RequestHandler, Response } from 'express'
+import type { Request, RequestHandler, Response } from 'express'
 import type { GatewayConfig } from '../config/config.ts'
 import { clearCookie } from '../http/cookies.ts'
 import type { Exchange } from '../http/exchange.ts'
@@ -10,6 +10,7 @@ import { handOffPage } from '../pages/hand-off-page.ts'
 import { signedOutPage } from '../pages/signed-out-page.ts'
 import { endSession } from '../session/express-session.ts'
 import type { SignedIn } from '../session/session.ts'
+import type { Endings } from '../tokens/endings.ts'
 import type { Bounce } from './bounce.ts'
 import type { RefuseForeign } from './endpoints.ts'
 import { liveSession } from './live-session.ts'
@@ -24,6 +25,7 @@ export interface LogoutDeps {
   readonly proofs: Proofs
   readonly bounce: Bounce
   readonly refuseForeign: RefuseForeign
+  readonly endings: Endings
   readonly audit: Audit
 }
 
@@ -40,15 +42,21 @@ export function createLogout(deps: LogoutDeps): RequestHandler {
     const token = (req.body as { form_token?: unknown } | undefined)?.form_token
     deps.refuseForeign(req, exchange, signedIn !== null && deps.proofs.isFormToken(signedIn.credential, token))
 
-    if (signedIn !== null) {
-      await endSession(req)
-      auditOf(deps.audit, visitOf(res).trail)('logout', { outcome: 'ok' })
-    }
+    if (signedIn !== null) await end(req, res, signedIn)
     clearBrowser(res)
     const url = await findLogoutUrl(exchange, signedIn)
     if (req.accepts(['html', 'json']) === 'json') res.json({ logout_url: url })
     // A redirect would be held to the `form-action 'self'` of the page with the form.
     else sendPage(res, handOffPage({ brand: deps.config.pages, purpose: 'sign_out', to: url }))
+  }
+
+  /** Here first: nothing that comes after, and nobody elsewhere, can keep it alive. */
+  async function end(req: Request, res: Response, { credential, record }: SignedIn): Promise<void> {
+    await deps.endings.signOut(credential)
+    await endSession(req)
+    const isEverywhere = String((req.body as { everywhere?: unknown } | undefined)?.everywhere) === 'true'
+    if (isEverywhere) await deps.endings.all(record, 'logged_out_everywhere')
+    auditOf(deps.audit, visitOf(res).trail)('logout', { outcome: 'ok', ...(isEverywhere ? { reason: 'everywhere' } : {}) })
   }
 
   function clearBrowser(res: Response): void {

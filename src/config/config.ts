@@ -116,6 +116,8 @@ export interface SessionConfig {
   readonly sealingKeys: readonly [SealingKey, ...SealingKey[]]
   readonly idleTimeoutMs: number
   readonly absoluteTimeoutMs: number
+  /** How many sessions of one user live at once; beyond it the oldest ends. */
+  readonly perUserLimit: number
   /** The claims that GET /auth/session shows, and no others. */
   readonly claims: readonly string[]
   readonly sealing: 'holder' | 'gateway'
@@ -125,6 +127,14 @@ export interface SealingKey {
   /** Public: it stands in every record. 1 to 32 characters of A-Z a-z 0-9 _ -. */
   readonly id: string
   readonly key: Buffer
+}
+
+/** What a route's token is: the sign-in's own access token, or one for an audience, drawn from the same grant. */
+export interface TokenDemand {
+  /** Under which the vault keeps it: '' for the sign-in's own, else audience and scopes in one text. */
+  readonly slot: string
+  readonly audience: string | null
+  readonly scopes: readonly string[]
 }
 
 /** A configured path prefix with an upstream and rules. */

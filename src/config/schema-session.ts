@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { secrets } from './references.ts'
 import { claimName } from './schema-provider.ts'
-import { certificates, distinct, duration, flag, judgedText, secret, text, word } from './schema-values.ts'
+import { certificates, distinct, duration, flag, judgedText, secret, text, whole, word } from './schema-values.ts'
 
 const store = z.strictObject({
   kind: z.enum(['memory', 'redis']).describe('memory is for one process and forgets at a restart; redis is for everything else.'),
@@ -45,6 +45,7 @@ export const session = z.strictObject({
   sealingKeys: z.array(sealingKey).min(1).max(10).describe('Keys that seal records; the first seals, all open.'),
   idleTimeout: duration('1s', '24h').prefault('30m').describe('How long a session lives without activity (duration).'),
   absoluteTimeout: duration('1s', '30d').prefault('12h').describe('How long a session lives at most, whatever happens (duration).'),
+  perUserLimit: whole(1, 1000).prefault(20).describe('How many sessions a user has at once; a new sign-in beyond it ends the oldest.'),
   claims: distinct(claimName()).default(['name', 'email']).describe('Claims that GET /auth/session shows, and no others.'),
   sealing: z
     .enum(['holder', 'gateway'])

@@ -9,6 +9,7 @@ import type { Log } from './log.ts'
  *   refusal          a request was refused (code, reason)
  *   replay           a callback or hand-off was presented again
  *   renewal          the grant's tokens were renewed, or could not be (outcome)
+ *   revocation       tokens were given back to the provider, or could not be (outcome)
  *   logout           the person signed out
  *   session_ended    a session ended for another reason (reason)
  *   record_rejected  a stored record was altered, or sealed under a key we do not have (reason)
@@ -19,6 +20,7 @@ export const auditEvents = [
   'refusal',
   'replay',
   'renewal',
+  'revocation',
   'logout',
   'session_ended',
   'record_rejected',

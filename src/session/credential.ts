@@ -4,13 +4,16 @@ import type { Credential } from './session.ts'
 /** Where secrets come from: `randomBytes` of node:crypto, or a test's own. */
 export type Random = (size: number) => Buffer
 
+/** The member that every family has. */
+export const rootMember = '0'
+
 const familyIdLength = 22
 const secretLength = 43
 const longestMember = 22
 
 /** A credential for the root of a new family. */
 export function createCredential(random: Random): Credential {
-  return { familyId: randomToken(random, 16), member: '0', secret: randomToken(random, 32) }
+  return { familyId: randomToken(random, 16), member: rootMember, secret: randomToken(random, 32) }
 }
 
 /** `<family id>.<member>.<secret>`: the form that holders present. */

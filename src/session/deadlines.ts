@@ -1,6 +1,12 @@
 import type { FamilyLife } from '../store/store.ts'
 import type { EndReason, SessionRecord } from './session.ts'
 
+/**
+ * How much longer than the session the vault stays where the gateway can open it: time for whoever sweeps to
+ * give the tokens back to the provider.
+ */
+export const sweepGraceMs = 15 * 60_000
+
 /** How long an ended session can still say why it ended; contract.md section 5. */
 export const tombstoneLifeMs = 60 * 60_000
 
@@ -9,6 +15,7 @@ export interface Timeouts {
   readonly absoluteTimeoutMs: number
 }
 
+type DeadlineReason = Extract<EndReason, 'idle' | 'expired'>
 type Clocks = Pick<SessionRecord, 'touchedAt' | 'idleExpiresAt' | 'absoluteExpiresAt'>
 
 /** The clocks of a session that begins now. */
@@ -30,18 +37,28 @@ export function isTouchDue(record: Clocks, timeouts: Timeouts, now: number): boo
   return now - record.touchedAt >= timeouts.idleTimeoutMs / 30
 }
 
-/** Which deadline has passed, if any. The record's own clocks decide, whatever the store's TTL says. */
-export function passedDeadline(record: Clocks, now: number): Extract<EndReason, 'idle' | 'expired'> | null {
-  return now < record.idleExpiresAt && now < record.absoluteExpiresAt ? null : nextDeadline(record)
+/**
+ * Which deadline has passed, if any. The record's own clocks decide, whatever the store's TTL says; so does the
+ * provider's, which cannot outlive its own grant (RTK-09).
+ */
+export function passedDeadline(record: Clocks, grantExpiresAt: number | null, now: number): DeadlineReason | null {
+  if (now >= record.idleExpiresAt || now >= record.absoluteExpiresAt) return nextDeadline(record)
+  return grantExpiresAt !== null && now >= grantExpiresAt ? 'expired' : null
 }
 
-/** Which deadline comes first. */
-export function nextDeadline(record: Clocks): Extract<EndReason, 'idle' | 'expired'> {
+/** Which of the record's own deadlines comes first. */
+export function nextDeadline(record: Clocks): DeadlineReason {
   return record.absoluteExpiresAt <= record.idleExpiresAt ? 'expired' : 'idle'
 }
 
 /** The tokens go at the deadline; the record stays an hour longer, to say that it was a deadline. */
-export function lifeOf(record: Clocks, now: number): FamilyLife {
-  const untilDeadlineMs = Math.max(1, Math.min(record.idleExpiresAt, record.absoluteExpiresAt) - now)
-  return { vaultTtlMs: untilDeadlineMs, sessionTtlMs: untilDeadlineMs + tombstoneLifeMs }
+export function lifeOf(record: Clocks & Pick<SessionRecord, 'sealing'>, now: number): FamilyLife {
+  const untilDeadlineMs = msUntilDeadline(record, now)
+  const vaultTtlMs = record.sealing === 'gateway' ? untilDeadlineMs + sweepGraceMs : untilDeadlineMs
+  return { vaultTtlMs, sessionTtlMs: untilDeadlineMs + tombstoneLifeMs }
+}
+
+/** How long the session lasts by its own clocks if nobody uses it, at least 1 ms. */
+export function msUntilDeadline(record: Clocks, now: number): number {
+  return Math.max(1, Math.min(record.idleExpiresAt, record.absoluteExpiresAt) - now)
 }

@@ -1,10 +1,10 @@
 import type { Request, RequestHandler } from 'express'
 import session from 'express-session'
 import { GatewayError } from '../errors.ts'
-import { createCredential, formatCredential, type Random } from './credential.ts'
+import { createCredential, formatCredential, parseCredential, type Random } from './credential.ts'
 import { createExpressStore } from './express-store.ts'
 import type { Families } from './families.ts'
-import type { SignIn } from './session.ts'
+import type { Beginning, Credential, SignIn } from './session.ts'
 
 /**
  * Creates the session engine of our own endpoints: express-session, whose sessions are families.
@@ -32,15 +32,24 @@ export function createExpressSession(deps: {
 /**
  * Begins a session in this browser: the one that was there ends, a new credential is handed out.
  *
- * @throws {GatewayError} `store_unavailable`; no cookie is set then
+ * @param admit has the last word on what was begun
+ * @throws {GatewayError} `store_unavailable`, and what `admit` throws; no cookie is set then
  */
-export async function beginSession(req: Request, signIn: SignIn, origin: string): Promise<void> {
+export async function beginSession(
+  req: Request,
+  signIn: SignIn,
+  beginning: Beginning,
+  admit: (credential: Credential) => Promise<void>,
+): Promise<void> {
   try {
     await settle(done => req.session.regenerate(done))
-    req.session.beginning = { signIn, origin }
+    req.session.beginning = { signIn, ...beginning }
     await settle(done => req.session.save(done))
     // express-session saves once more when the answer ends; there is nothing left to write then.
     delete req.session.beginning
+    const credential = parseCredential(req.sessionID)
+    if (credential === null) throw new TypeError('the session id is no credential')
+    await admit(credential)
   } catch (error) {
     // express-session would set the cookie of a session that was never saved.
     forget(req)
@@ -48,7 +57,7 @@ export async function beginSession(req: Request, signIn: SignIn, origin: string)
   }
 }
 
-/** Ends the session behind the cookie, if there is one. @throws {GatewayError} `store_unavailable`; it goes on living then */
+/** Forgets the session behind the cookie, which has ended, and ends it where it has not. */
 export async function endSession(req: Request): Promise<void> {
   await settle(done => req.session.destroy(done))
 }

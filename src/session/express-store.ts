@@ -2,7 +2,7 @@ import { RedisStore } from 'connect-redis'
 import type { SessionData } from 'express-session'
 import { parseCredential } from './credential.ts'
 import type { Families } from './families.ts'
-import type { EndReason, SignedIn, SignIn } from './session.ts'
+import type { Beginning, EndReason, SignedIn, SignIn } from './session.ts'
 
 declare module 'express-session' {
   interface SessionData {
@@ -11,7 +11,7 @@ declare module 'express-session' {
     /** Why the session behind the cookie is no more, for an hour after its end. */
     endedReason?: EndReason
     /** A sign-in that a save turns into a family. */
-    beginning?: { readonly signIn: SignIn; readonly origin: string }
+    beginning?: Beginning & { readonly signIn: SignIn }
   }
 }
 
@@ -44,7 +44,8 @@ function asRedisClient(families: Families) {
       const credential = parseCredential(sid)
       const { beginning } = JSON.parse(json) as SessionData
       if (credential === null || beginning === undefined) return
-      await families.create(credential, beginning.signIn, beginning.origin)
+      const { signIn, ...where } = beginning
+      await families.create(credential, signIn, where)
     },
 
     async del(sids: readonly string[]): Promise<void> {

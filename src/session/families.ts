@@ -1,9 +1,19 @@
 import type { Audit } from '../ops/audit.ts'
 import { type FamilyRecords, readTombstone, type Store } from '../store/store.ts'
+import { rootMember } from './credential.ts'
 import { isTouchDue, lifeOf, nextDeadline, passedDeadline, pushIdle, type Timeouts, tombstoneLifeMs } from './deadlines.ts'
-import { type OpenedFamily, type OpenFailure, openFamily, sealNewFamily, sealTouched, sealVault } from './family-records.ts'
+import {
+  type OpenedFamily,
+  type OpenFailure,
+  openFamily,
+  openUnheld,
+  sealNewFamily,
+  sealTouched,
+  sealVault,
+} from './family-records.ts'
 import type { Sealing } from './sealing.ts'
-import type { Credential, EndReason, SignedIn, SignIn, Vault } from './session.ts'
+import type { Beginning, Credential, Ended, EndReason, SessionRecord, SignedIn, SignIn, Vault } from './session.ts'
+import type { SessionIndex } from './session-index.ts'
 
 /** What a credential stands for right now. */
 export type FamilyState =
@@ -14,27 +24,39 @@ export type FamilyState =
 /** Families: a session, its grant's tokens, and all that is done to them. Every method may throw `store_unavailable`. */
 export interface Families {
   /** Begins a session under a credential that was never used. */
-  create(credential: Credential, signIn: SignIn, origin: string): Promise<void>
+  create(credential: Credential, signIn: SignIn, beginning: Beginning): Promise<void>
   /** Reads the store every time, so an ended session is seen at once; opens only what it has not seen before. */
   read(credential: Credential): Promise<FamilyState>
+  /** The record of a living session, for whoever does not hold it; null when there is none. */
+  look(familyId: string): Promise<SessionRecord | null>
   /** Pushes the idle clock, rarely, and without making anybody wait. A late touch revives nothing. */
   touch(signedIn: SignedIn): void
   /** Writes the vault if nobody else has since it was read; null when somebody has, or the family ended. */
   saveVault(signedIn: SignedIn, next: Omit<Vault, 'version'>): Promise<SignedIn | null>
-  /** Ends the family; only who holds the credential can. Tells whether this call ended it. */
-  end(credential: Credential, reason: EndReason): Promise<boolean>
+  /**
+   * Ends the family for who holds the credential.
+   *
+   * @param vaultVersion end only while the vault is still this one
+   * @returns what has ended; null when it was not by this call
+   */
+  end(credential: Credential, reason: EndReason, vaultVersion?: number): Promise<Ended | null>
+  /** Ends the family for who does not hold it, if its record fits. */
+  endUnheld(familyId: string, reason: EndReason, fits: (record: SessionRecord) => boolean): Promise<Ended | null>
 }
 
 export interface FamiliesDeps {
   readonly store: Store
   readonly sealing: Sealing
+  readonly index: SessionIndex
   readonly settings: Timeouts & { readonly sealing: 'holder' | 'gateway' }
   readonly now: () => number
   readonly audit: Audit
+  /** A read found a deadline passed, and this process ended the family. */
+  readonly onLapsed: (ended: Ended) => void
 }
 
 export function createFamilies(deps: FamiliesDeps): Families {
-  const { store, sealing, settings, now, audit } = deps
+  const { store, sealing, index, settings, now, audit } = deps
   // The same bytes open to the same family: nearly every request finds here what an earlier one opened. Weak
   // on the credential object, so it lives exactly as long as the memo of the one who parsed it.
   const opened = new WeakMap<Credential, OpenedFamily>()
@@ -47,39 +69,82 @@ export function createFamilies(deps: FamiliesDeps): Families {
     let family = opened.get(credential)
     if (family === undefined || family.session !== records.session || family.vault !== records.vault) {
       const result = openFamily(sealing, credential, records)
-      if ('failure' in result) return reject(credential, records.session, result)
+      if ('failure' in result) return reject(credential, records, result)
       family = result
       opened.set(credential, family)
     }
-    const deadline = passedDeadline(family.signedIn.record, now())
-    return deadline === null ? { state: 'live', signedIn: family.signedIn } : endNow(credential, deadline, records.session)
+    const { record, vault } = family.signedIn
+    const deadline = passedDeadline(record, vault.grantExpiresAt, now())
+    if (deadline === null) return { state: 'live', signedIn: family.signedIn }
+    return endNow(credential, deadline, records, { record, vault })
   }
 
   /** A record under a key we do not have may be another replica's: it stays. An altered one is nobody's. */
-  function reject(credential: Credential, session: string, why: OpenFailure): FamilyState {
-    if (why.failure === 'vault_gone') return endNow(credential, nextDeadline(why.record), session)
+  function reject(credential: Credential, records: FamilyRecords, why: OpenFailure): FamilyState {
+    if (why.failure === 'vault_gone') return endNow(credential, nextDeadline(why.record), records, { record: why.record, vault: null })
     audit('record_rejected', { reason: why.failure, session_id: credential.familyId })
-    if (why.failure === 'altered') endNow(credential, 'revoked', session)
+    if (why.failure === 'altered') endNow(credential, 'revoked', records, null)
     return { state: 'none' }
   }
 
   /** Nobody waits for it: whatever becomes of the write, the record itself refuses the next request as well. */
-  function endNow(credential: Credential, reason: EndReason, expected: string): FamilyState {
-    store.endFamily(credential.familyId, reason, tombstoneLifeMs, { session: expected }).then(
-      isEnded => isEnded && audit('session_ended', { reason, session_id: credential.familyId }),
-      () => undefined,
-    )
+  function endNow(
+    credential: Credential,
+    reason: EndReason,
+    records: FamilyRecords,
+    ended: { readonly record: SessionRecord; readonly vault: Vault | null } | null,
+  ): FamilyState {
+    const { familyId } = credential
+    store.endFamily(familyId, reason, tombstoneLifeMs, { session: records.session }).then(isEnded => {
+      if (!isEnded) return
+      audit('session_ended', { reason, session_id: familyId })
+      if (ended === null) return
+      index.remove(familyId, ended.record)
+      deps.onLapsed({ sessionId: familyId, ...ended })
+    }, ignore)
     return { state: 'ended', reason }
   }
 
+  /**
+   * Ends what `open` finds, while it still is what was found: a touch or a renewal may come between, and then
+   * it is looked at again. Nobody writes faster than we end, three times over.
+   */
+  async function endAsRead(
+    familyId: string,
+    member: string,
+    reason: EndReason,
+    open: (records: FamilyRecords) => Omit<Ended, 'sessionId'> | null,
+  ): Promise<Ended | null> {
+    for (let round = 0; round < 3; round += 1) {
+      const records = await store.readFamily(familyId, member)
+      if (records.session === null || readTombstone(records.session) !== null) return null
+      const found = open(records)
+      if (found === null) return null
+      if (!(await store.endFamily(familyId, reason, tombstoneLifeMs, records))) continue
+      index.remove(familyId, found.record)
+      return { sessionId: familyId, ...found }
+    }
+    return null
+  }
+
   return {
-    async create(credential, signIn, origin) {
-      const sealed = sealNewFamily(sealing, credential, signIn, { ...settings, origin, now: now() })
-      await store.createFamily(credential.familyId, sealed.records, lifeOf(sealed.record, now()))
+    async create(credential, signIn, beginning) {
+      const { familyId } = credential
+      const sealed = sealNewFamily(sealing, credential, signIn, settings, beginning, now())
+      await index.add(familyId, sealed.record)
+      await store.createFamily(familyId, sealed.records, lifeOf(sealed.record, now()))
     },
 
     // Every proxied request comes here: one promise beside the store's own.
     read: credential => store.readFamily(credential.familyId, credential.member).then(records => judge(credential, records)),
+
+    async look(familyId) {
+      const records = await store.readFamily(familyId, rootMember)
+      if (records.session === null || readTombstone(records.session) !== null) return null
+      const found = openUnheld(sealing, familyId, records)
+      if (typeof found === 'string') return null
+      return passedDeadline(found.record, found.vault?.grantExpiresAt ?? null, now()) === null ? found.record : null
+    },
 
     touch(signedIn) {
       const family = opened.get(signedIn.credential)
@@ -88,13 +153,13 @@ export function createFamilies(deps: FamiliesDeps): Families {
       const next = pushIdle(signedIn.record, settings, now())
       const sealed = sealTouched(sealing, family, next)
       const { familyId, member } = signedIn.credential
-      store.replaceSession(familyId, member, family.session, sealed, lifeOf(next, now())).then(
-        () => undefined,
-        () => {
+      index
+        .add(familyId, next)
+        .then(() => store.replaceSession(familyId, member, family.session, sealed, lifeOf(next, now())))
+        .catch(() => {
           // The vault may have been saved meanwhile, over the same record.
           for (const held of [family, opened.get(signedIn.credential)]) if (held?.session === family.session) held.isTouching = false
-        },
-      )
+        })
     },
 
     async saveVault(signedIn, next) {
@@ -110,16 +175,22 @@ export function createFamilies(deps: FamiliesDeps): Families {
       return saved.signedIn
     },
 
-    async end(credential, reason) {
-      // A touch may come between: then look again. Nobody touches faster than we end, three times over.
-      for (let round = 0; round < 3; round += 1) {
-        const records = await store.readFamily(credential.familyId, credential.member)
-        if (records.session === null || readTombstone(records.session) !== null) return false
+    end(credential, reason, vaultVersion) {
+      return endAsRead(credential.familyId, credential.member, reason, records => {
         const family = openFamily(sealing, credential, records)
-        if ('failure' in family && family.failure !== 'vault_gone') return false
-        if (await store.endFamily(credential.familyId, reason, tombstoneLifeMs, { session: records.session })) return true
-      }
-      return false
+        if ('failure' in family) return family.failure === 'vault_gone' ? { record: family.record, vault: null } : null
+        const { record, vault } = family.signedIn
+        return vaultVersion === undefined || vault.version === vaultVersion ? { record, vault } : null
+      })
+    },
+
+    endUnheld(familyId, reason, fits) {
+      return endAsRead(familyId, rootMember, reason, records => {
+        const found = openUnheld(sealing, familyId, records)
+        return typeof found === 'string' || !fits(found.record) ? null : found
+      })
     },
   }
 }
+
+function ignore(): void {}

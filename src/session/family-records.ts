@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import type { FamilyRecords } from '../store/store.ts'
-import { hashSecret, secretFits } from './credential.ts'
+import { hashSecret, rootMember, secretFits } from './credential.ts'
 import { startClocks, type Timeouts } from './deadlines.ts'
-import { openUnder, type Sealing, sealUnder } from './sealing.ts'
-import type { Credential, SessionRecord, SignedIn, SignIn, Vault } from './session.ts'
+import { openUnder, type SealFailure, type Sealing, sealUnder } from './sealing.ts'
+import type { Beginning, Credential, Ended, SessionRecord, SignedIn, SignIn, Vault } from './session.ts'
 
 /** A family as one process has opened it: the bytes it came from, its data key, and what they say. */
 export interface OpenedFamily {
@@ -30,7 +30,9 @@ export function sealNewFamily(
   sealing: Sealing,
   credential: Credential,
   signIn: SignIn,
-  settings: Timeouts & { readonly sealing: 'holder' | 'gateway'; readonly origin: string; readonly now: number },
+  settings: Timeouts & { readonly sealing: 'holder' | 'gateway' },
+  beginning: Beginning,
+  now: number,
 ): { readonly record: SessionRecord; readonly records: { readonly session: string; readonly vault: string } } {
   const dataKey = randomBytes(dataKeyBytes)
   const record: SessionRecord = {
@@ -38,12 +40,14 @@ export function sealNewFamily(
     version: 0,
     provider: signIn.provider,
     sub: signIn.sub,
-    origin: settings.origin,
-    createdAt: settings.now,
+    sid: signIn.sid,
+    scopes: signIn.access.scopes,
+    ...beginning,
+    createdAt: now,
     authTime: signIn.authTime,
     acr: signIn.acr,
     amr: signIn.amr,
-    ...startClocks(settings, settings.now),
+    ...startClocks(settings, now),
     secretHash: hashSecret(credential.secret),
     sealing: settings.sealing,
     wrap: wrapDataKey(sealing, credential, settings.sealing, dataKey),
@@ -52,7 +56,7 @@ export function sealNewFamily(
     version: 0,
     refreshToken: signIn.refreshToken,
     idToken: signIn.idToken,
-    sid: signIn.sid,
+    grantExpiresAt: signIn.grantExpiresAt,
     access: { '': signIn.access },
     claims: signIn.claims,
   }
@@ -66,20 +70,41 @@ export function sealNewFamily(
 export function openFamily(sealing: Sealing, credential: Credential, records: FamilyRecords): OpenedFamily | OpenFailure {
   const { familyId, secret } = credential
   if (records.session === null) return { failure: 'altered' }
-  const session = sealing.open({ type: 'session', key: recordKey(credential) }, records.session)
-  if (typeof session === 'string') return { failure: session }
-  const record = JSON.parse(session.plaintext) as SessionRecord
+  const record = openRecord(sealing, credential, records.session)
+  if (typeof record === 'string') return { failure: record }
   if (!secretFits(secret, record.secretHash)) return { failure: 'wrong_secret' }
   // The store drops the vault at the deadline, by its own clock, which may be a little ahead of ours.
   if (records.vault === null) return { failure: 'vault_gone', record }
 
-  const wrapped = sealing.open({ type: 'wrap', key: recordKey(credential) }, record.wrap, record.sealing === 'holder' ? secret : '')
-  if (typeof wrapped === 'string') return { failure: wrapped }
+  const opened = openVault(sealing, credential, record, records.vault, record.sealing === 'holder' ? secret : '')
+  if (typeof opened === 'string') return { failure: opened }
+  const signedIn = { sessionId: familyId, credential, record, vault: opened.vault }
+  return { session: records.session, vault: records.vault, dataKey: opened.dataKey, signedIn, isTouching: false }
+}
+
+/** What the gateway can read of a family without its holder: the root's record, and the vault where the sealing lets it. */
+export function openUnheld(sealing: Sealing, familyId: string, records: FamilyRecords): Omit<Ended, 'sessionId'> | SealFailure {
+  const root = { familyId, member: rootMember }
+  const record = records.session === null ? 'altered' : openRecord(sealing, root, records.session)
+  if (typeof record === 'string') return record
+  if (records.vault === null || record.sealing === 'holder') return { record, vault: null }
+  const opened = openVault(sealing, root, record, records.vault, '')
+  return { record, vault: typeof opened === 'string' ? null : opened.vault }
+}
+
+type Holder = Pick<Credential, 'familyId' | 'member'>
+
+function openRecord(sealing: Sealing, holder: Holder, session: string): SessionRecord | SealFailure {
+  const opened = sealing.open({ type: 'session', key: recordKey(holder) }, session)
+  return typeof opened === 'string' ? opened : (JSON.parse(opened.plaintext) as SessionRecord)
+}
+
+function openVault(sealing: Sealing, holder: Holder, record: SessionRecord, sealed: string, secret: string) {
+  const wrapped = sealing.open({ type: 'wrap', key: recordKey(holder) }, record.wrap, secret)
+  if (typeof wrapped === 'string') return wrapped
   const dataKey = Buffer.from(wrapped.plaintext, 'base64url')
-  const vault = openUnder(dataKey, { type: 'vault', key: familyId }, records.vault)
-  if (vault === null) return { failure: 'altered' }
-  const signedIn = { sessionId: familyId, credential, record, vault: JSON.parse(vault.plaintext) as Vault }
-  return { session: records.session, vault: records.vault, dataKey, signedIn, isTouching: false }
+  const vault = openUnder(dataKey, { type: 'vault', key: holder.familyId }, sealed)
+  return vault === null ? 'altered' : { dataKey, vault: JSON.parse(vault.plaintext) as Vault }
 }
 
 /** The session record with its clocks pushed, under the first sealing key, wrap included. */
@@ -107,6 +132,6 @@ function wrapDataKey(sealing: Sealing, credential: Credential, mode: 'holder' | 
   return sealing.seal(name, dataKey.toString('base64url'), mode === 'holder' ? credential.secret : '')
 }
 
-function recordKey(credential: Credential): string {
-  return `${credential.familyId}.${credential.member}`
+function recordKey({ familyId, member }: Holder): string {
+  return `${familyId}.${member}`
 }

@@ -9,8 +9,16 @@ export interface SessionRecord {
   readonly version: number
   readonly provider: string
   readonly sub: string
+  /** The provider's name for its own session, when it told one. */
+  readonly sid: string | null
+  /** What the provider granted at the sign-in: what a list of sessions says that this one may do. */
+  readonly scopes: readonly string[]
   /** The origin that the cookie belongs to; at any other origin it counts for nothing. */
   readonly origin: string
+  /** What began it, for the person to know it again: "Firefox on Linux"; empty when nobody can say. */
+  readonly device: string
+  /** The client address that it began from. */
+  readonly address: string
   readonly createdAt: number
   /** When the person last authenticated at the provider: its `auth_time`, or the sign-in where it says none. */
   readonly authTime: number
@@ -37,8 +45,8 @@ export interface Vault {
   readonly refreshToken: string | null
   /** Kept only where the provider's logout needs it as a hint. */
   readonly idToken: string | null
-  /** The provider's name for its own session, when it told one. */
-  readonly sid: string | null
+  /** When the grant ends at the provider, where it says so; it moves with every renewal. */
+  readonly grantExpiresAt: number | null
   /** Access tokens by audience; the sign-in's own is under the empty string. */
   readonly access: Readonly<Record<string, AccessToken>>
   readonly claims: Readonly<Record<string, unknown>>
@@ -74,6 +82,23 @@ export interface SignedIn {
   readonly vault: Vault
 }
 
+/** How a session begins: where, and by what. */
+export type Beginning = Pick<SessionRecord, 'origin' | 'device' | 'address'>
+
+/** A user, everywhere: a `sub` means nothing without its provider. */
+export interface User {
+  readonly provider: string
+  readonly sub: string
+}
+
+/** A family that has just ended: what it was, and what can still be given back to the provider. */
+export interface Ended {
+  readonly sessionId: string
+  readonly record: SessionRecord
+  /** Null where nobody at hand could open it. */
+  readonly vault: Vault | null
+}
+
 /** What a sign-in brings, from which a session begins. */
 export interface SignIn {
   readonly provider: string
@@ -84,6 +109,8 @@ export interface SignIn {
   readonly sid: string | null
   readonly idToken: string | null
   readonly refreshToken: string | null
+  /** When the grant ends at the provider, where it says so. */
+  readonly grantExpiresAt: number | null
   readonly access: AccessToken
   readonly claims: Readonly<Record<string, unknown>>
 }

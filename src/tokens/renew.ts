@@ -1,103 +1,188 @@
+import type { TokenDemand } from '../config/config.ts'
 import { GatewayError } from '../errors.ts'
 import type { Provider, Refreshed } from '../oidc/provider.ts'
 import type { Audit } from '../ops/audit.ts'
 import type { Families, FamilyState } from '../session/families.ts'
 import { createRecent } from '../session/recent.ts'
 import type { SignedIn, Vault } from '../session/session.ts'
+import type { WithLease } from './lease.ts'
+import type { Revoke } from './revoke.ts'
+import { createUnsaved, type Unsaved } from './unsaved.ts'
 
-/** After a failed renewal the IdP is left alone this long, for this grant: a page's burst is not a storm. */
+/** After a failed renewal the IdP is left alone this long, for this token: a page's burst is not a storm. */
 const coolDownMs = 5_000
 
 export interface RenewDeps {
   readonly families: Families
   readonly providers: ReadonlyMap<string, Provider>
+  readonly withLease: WithLease
+  readonly revoke: Revoke
   readonly audit: Audit
   readonly now: () => number
+  readonly pause: (ms: number) => Promise<void>
+}
+
+export interface Renew {
+  /**
+   * Gets a new token for this demand, or the one that somebody else has got since `seen` was read.
+   *
+   * @returns the same session with the token
+   * @throws {GatewayError} `session_expired` or `session_revoked` when the grant or the session is no more;
+   *   `insufficient_scope` when there is nothing to draw a token from; `idp_unavailable` when the IdP cannot be
+   *   asked, or somebody else is still asking; `store_unavailable`
+   */
+  (seen: SignedIn, demand: TokenDemand): Promise<SignedIn>
+  /** Resolves when what was begun has come to its end. */
+  settle(): Promise<void>
 }
 
 /**
- * Creates the renewal of a grant's tokens: one at a time for each grant in this process, whoever asks.
+ * Creates the renewal of a grant's tokens: one at a time for each grant, in all replicas, whoever asks; audiences in
+ * turn.
  *
- * It belongs to no request: a client that leaves does not stop it, because a rotated refresh token that
- * nobody stored is lost. Tokens are written before they are used.
- *
- * @returns a function from a session to the same session with new tokens.
- * @throws {GatewayError} `session_expired` or `session_revoked` when the grant or the session is no more;
- *   `idp_unavailable` when the IdP cannot be asked; `store_unavailable`
+ * It belongs to no request: a client that leaves does not stop it, because a rotated refresh token that nobody stored
+ * is lost. Tokens are written before they are used, and what nobody may use any more goes back to the IdP.
  */
-export function createRenew(deps: RenewDeps): (signedIn: SignedIn) => Promise<SignedIn> {
-  const { families, providers, audit, now } = deps
+export function createRenew(deps: RenewDeps): Renew {
+  const { families, providers, withLease, revoke, audit, now } = deps
   const inFlight = new Map<string, Promise<SignedIn>>()
-  const unsaved = createRecent<Refreshed>({ limit: 4096, generationMs: 10 * 60_000, now })
+  /** The last renewal of each family in this process: the next one waits for it here, not at the lease. */
+  const queues = new Map<string, Promise<unknown>>()
   const failures = createRecent<{ readonly until: number; readonly error: unknown }>({ limit: 4096, generationMs: coolDownMs, now })
+  const unsaved = createUnsaved({ save, pause: deps.pause, now })
 
-  async function renewOnce(seen: SignedIn): Promise<SignedIn> {
-    const current = liveOrThrow(await families.read(seen.credential))
-    // Somebody renewed since the caller looked: the refresh token it saw may be spent.
-    if (current.vault.version !== seen.vault.version) return current
+  async function renewInTurn(seen: SignedIn, demand: TokenDemand): Promise<SignedIn> {
+    const patienceMs = providers.get(seen.record.provider)?.config.timeoutMs ?? 0
+    const look = async () => {
+      const current = liveOrThrow(await families.read(seen.credential))
+      return isRenewed(current, seen, demand) ? current : undefined
+    }
+    const renewed = await withLease(seen.sessionId, () => renewHeld(seen, demand), look, patienceMs)
+    if (renewed !== 'busy') return renewed
+    throw new GatewayError('idp_unavailable', 'Another replica is renewing this grant, and takes long.', { reason: 'lease_busy' })
+  }
+
+  async function renewHeld(seen: SignedIn, demand: TokenDemand): Promise<SignedIn> {
+    let current = liveOrThrow(await families.read(seen.credential))
+    // A rotated refresh token works once (RFC 9700 §4.14.2): what was got and not stored comes first.
+    const kept = unsaved.find(current)
+    if (kept !== undefined) current = await keep(current, kept)
+    if (isRenewed(current, seen, demand)) return current
 
     const provider = providers.get(current.record.provider)
     const { refreshToken } = current.vault
-    if (provider === undefined || refreshToken === null) {
-      await families.end(current.credential, 'expired')
-      audit('session_ended', { ...describe(current), reason: 'not_renewable' })
-      throw new GatewayError('session_expired', 'The access token has run out and there is no refresh token.', { reason: 'not_renewable' })
-    }
-
-    // A rotated refresh token works once (RFC 9700 §4.14.2): until it is stored, this process must not forget it.
-    const key = `${current.sessionId}.${current.vault.version}`
-    const refreshed = unsaved.get(key) ?? (await ask(provider, current, refreshToken))
-    if (refreshed instanceof GatewayError) return await settleRefusal(current, refreshed)
-    unsaved.set(key, refreshed)
-    const saved = await families.saveVault(current, withTokens(current.vault, refreshed))
-    unsaved.delete(key)
-    audit('renewal', { ...describe(current), outcome: 'ok' })
-    return saved ?? liveOrThrow(await families.read(seen.credential))
-  }
-
-  /** One refresh grant; a refusal that only the session's end can answer comes back as a value. */
-  async function ask(provider: Provider, current: SignedIn, refreshToken: string): Promise<Refreshed | GatewayError> {
+    if (provider === undefined || refreshToken === null) return await settleWithout(current, demand)
     try {
-      return await provider.refresh({ refreshToken, sub: current.record.sub, scopes: current.vault.access['']?.scopes ?? [] })
+      const refreshed = await provider.refresh({ ...requestOf(current, demand), refreshToken, sub: current.record.sub })
+      return await keep(current, { slot: demand.slot, refreshed })
     } catch (error) {
-      audit('renewal', { ...describe(current), outcome: 'failed', ...reasonOf(error) })
-      if (error instanceof GatewayError && (error.code === 'session_expired' || error.code === 'access_denied')) return error
+      if (!(error instanceof GatewayError)) throw error
+      if (error.code !== 'store_unavailable') audit('renewal', { ...describe(current), ...outcomeOf(error) })
+      if (error.code === 'session_expired' || error.code === 'access_denied') return await settleRefusal(current, demand, error)
       throw error
     }
   }
 
-  /** The IdP refuses the refresh token. If another process has renewed meanwhile, its result counts. */
-  async function settleRefusal(used: SignedIn, refusal: GatewayError): Promise<SignedIn> {
-    const current = liveOrThrow(await families.read(used.credential))
-    if (current.vault.version !== used.vault.version) return current
-    if (await families.end(used.credential, 'expired')) audit('session_ended', { ...describe(used), reason: 'grant_refused' })
-    throw refusal
+  async function keep(current: SignedIn, got: Unsaved): Promise<SignedIn> {
+    const saved = await unsaved.keep(current, got)
+    if (saved !== null) return saved
+    // Somebody else's turn came although the lease was ours; the vault has their tokens.
+    return liveOrThrow(await families.read(current.credential))
   }
 
-  return function renew(signedIn) {
-    const { sessionId } = signedIn
-    const failure = failures.get(sessionId)
+  /** @returns the session with its new tokens; null when they are of no use any more */
+  async function save(current: SignedIn, { slot, refreshed }: Unsaved): Promise<SignedIn | null> {
+    const saved = await families.saveVault(current, withTokens(current.vault, slot, refreshed))
+    if (saved !== null) {
+      audit('renewal', { ...describe(current), outcome: 'ok' })
+      return saved
+    }
+    const family = await families.read(current.credential)
+    if (family.state !== 'live') {
+      // A logout came between, and wins (RTK-08). A family that lives keeps its grant, of which these tokens are a part.
+      revoke(current.sessionId, current.record, { refreshToken: refreshed.refreshToken, access: { [slot]: refreshed.access } })
+      audit('renewal', { ...describe(current), outcome: 'failed', reason: 'ended_meanwhile' })
+    }
+    return null
+  }
+
+  /** The token has run out, and there is nothing to renew it with. */
+  async function settleWithout(current: SignedIn, demand: TokenDemand): Promise<SignedIn> {
+    if (demand.slot !== '') {
+      throw new GatewayError('insufficient_scope', 'The grant has no refresh token to draw a token for the audience from.', {
+        reason: 'not_renewable',
+      })
+    }
+    if ((await families.end(current.credential, 'expired', current.vault.version)) !== null) {
+      audit('session_ended', { ...describe(current), reason: 'not_renewable' })
+    }
+    throw new GatewayError('session_expired', 'The access token has run out and there is no refresh token.', { reason: 'not_renewable' })
+  }
+
+  /** The IdP refuses the refresh token. If another process has renewed meanwhile, its result counts. */
+  async function settleRefusal(used: SignedIn, demand: TokenDemand, refusal: GatewayError): Promise<SignedIn> {
+    if ((await families.end(used.credential, 'expired', used.vault.version)) !== null) {
+      audit('session_ended', { ...describe(used), reason: 'grant_refused' })
+      throw refusal
+    }
+    const current = liveOrThrow(await families.read(used.credential))
+    if (isRenewed(current, used, demand)) return current
+    throw new GatewayError('idp_unavailable', 'The grant was renewed for another audience meanwhile.', { reason: 'renewed_meanwhile' })
+  }
+
+  function begin(seen: SignedIn, demand: TokenDemand, key: string): Promise<SignedIn> {
+    const before = queues.get(seen.sessionId) ?? Promise.resolve()
+    const turn = before.then(() => renewInTurn(seen, demand))
+    const done = turn.catch(ignore)
+    queues.set(seen.sessionId, done)
+    done.then(() => {
+      if (queues.get(seen.sessionId) === done) queues.delete(seen.sessionId)
+    })
+    return turn
+      .catch(error => {
+        if (isOutage(error)) failures.set(key, { until: now() + coolDownMs, error })
+        throw error
+      })
+      .finally(() => inFlight.delete(key))
+  }
+
+  function renew(seen: SignedIn, demand: TokenDemand): Promise<SignedIn> {
+    const key = `${seen.sessionId} ${demand.slot}`
+    const failure = failures.get(key)
     if (failure !== undefined && failure.until > now()) return Promise.reject(failure.error)
-    let pending = inFlight.get(sessionId)
+    let pending = inFlight.get(key)
     if (pending === undefined) {
-      pending = renewOnce(signedIn)
-        .catch(error => {
-          if (isOutage(error)) failures.set(sessionId, { until: now() + coolDownMs, error })
-          throw error
-        })
-        .finally(() => inFlight.delete(sessionId))
-      inFlight.set(sessionId, pending)
+      pending = begin(seen, demand, key)
+      inFlight.set(key, pending)
     }
     return pending
   }
+
+  return Object.assign(renew, {
+    async settle() {
+      await Promise.all(queues.values())
+    },
+  })
 }
 
-function withTokens(vault: Vault, refreshed: Refreshed): Omit<Vault, 'version'> {
+/** Whether the token is another one than was seen: then the refresh token that was seen may be spent. */
+function isRenewed(current: SignedIn, seen: SignedIn, { slot }: TokenDemand): boolean {
+  const [newer, older] = [current.vault.access[slot], seen.vault.access[slot]]
+  return newer !== undefined && (newer.token !== older?.token || newer.refreshedAt !== older.refreshedAt)
+}
+
+function requestOf({ vault }: SignedIn, { audience, scopes }: TokenDemand) {
+  const granted = vault.access['']?.scopes ?? []
+  return audience === null ? { scopes: granted } : { scopes: granted, audience, requestScopes: scopes }
+}
+
+function withTokens(vault: Vault, slot: string, refreshed: Refreshed): Omit<Vault, 'version'> {
   return {
     ...vault,
     refreshToken: refreshed.refreshToken,
+    grantExpiresAt: refreshed.grantExpiresAt,
     idToken: refreshed.idToken ?? vault.idToken,
-    access: { ...vault.access, '': refreshed.access },
+    access: { ...vault.access, [slot]: refreshed.access },
     claims: refreshed.claims ?? vault.claims,
   }
 }
@@ -115,7 +200,8 @@ function describe(signedIn: SignedIn) {
   return { provider: signedIn.record.provider, sub: signedIn.record.sub, session_id: signedIn.sessionId }
 }
 
-function reasonOf(error: unknown): { readonly code?: string; readonly reason?: string } {
-  if (!(error instanceof GatewayError)) return {}
-  return { code: error.code, ...(error.reason === undefined ? {} : { reason: error.reason }) }
+function outcomeOf({ code, reason }: GatewayError) {
+  return { outcome: 'failed', code, ...(reason === undefined ? {} : { reason }) } as const
 }
+
+function ignore(): void {}

@@ -2,11 +2,12 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { describe, it } from 'node:test'
 import { createCredential } from '../../src/session/credential.ts'
-import { createFamilies, type Families } from '../../src/session/families.ts'
+import type { Families } from '../../src/session/families.ts'
 import { createSealing } from '../../src/session/sealing.ts'
 import type { Credential, SignedIn } from '../../src/session/session.ts'
 import { createMemoryStore } from '../../src/store/memory.ts'
 import type { Store } from '../../src/store/store.ts'
+import { beginning, makeFamilies } from '../support/families.ts'
 import { makeSignIn } from '../support/sign-in.ts'
 
 const minute = 60_000
@@ -23,7 +24,7 @@ describe('A vault written after another replica has renewed', () => {
   it('SES-15 is refused, also when this process has seen the newer one meanwhile', async () => {
     const [one, other] = createReplicas(createMemoryStore({ now: Date.now }))
     const credential = createCredential(randomBytes)
-    await one.create(credential, makeSignIn(Date.now()), 'https://app.example.test')
+    await one.create(credential, makeSignIn(Date.now()), beginning)
     const slow = await readLive(one, credential)
     const theirs = await other.saveVault(await readLive(other, { ...credential }), { ...slow.vault, refreshToken: 'newer' })
     assert.notEqual(theirs, null)
@@ -51,7 +52,7 @@ describe('A touch that fails while the vault is saved', () => {
     }
     const [families] = createReplicas(failing, () => now)
     const credential = createCredential(randomBytes)
-    await families.create(credential, makeSignIn(Date.now()), 'https://app.example.test')
+    await families.create(credential, makeSignIn(Date.now()), beginning)
     now += 10 * minute
     const signedIn = await readLive(families, credential)
     families.touch(signedIn)
@@ -67,8 +68,7 @@ describe('A touch that fails while the vault is saved', () => {
 
 function createReplicas(store: Store, now = Date.now): [Families, Families] {
   const sealing = createSealing([{ id: 'k1', key: randomBytes(32) }])
-  const settings = { idleTimeoutMs: 30 * minute, absoluteTimeoutMs: 720 * minute, sealing: 'holder' } as const
-  const create = () => createFamilies({ store, sealing, settings, now, audit: () => {} })
+  const create = () => makeFamilies({ store, sealing, now })
   return [create(), create()]
 }
 

@@ -150,6 +150,10 @@ export function signedInAs(
         acr: null,
         amr: [],
         sealing: 'holder',
+        sid: null,
+        scopes: [],
+        device: '',
+        address: '127.0.0.1',
         secretHash: '',
         wrap: '',
       },
@@ -157,7 +161,7 @@ export function signedInAs(
       ...record,
     },
     vault: {
-      ...{ version: 1, refreshToken: null, idToken: null, sid: null, claims },
+      ...{ version: 1, refreshToken: null, idToken: null, grantExpiresAt: null, claims },
       access: { '': { token, scopes, expiresAt: now + 3_600_000, refreshedAt: now } },
     },
   }

@@ -2,16 +2,16 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { beforeEach, describe, it } from 'node:test'
 import { createCredential } from '../../src/session/credential.ts'
-import { createFamilies, type Families } from '../../src/session/families.ts'
+import type { Families } from '../../src/session/families.ts'
 import { createSealing, type Sealing } from '../../src/session/sealing.ts'
 import type { Credential, SignedIn } from '../../src/session/session.ts'
 import { createMemoryStore } from '../../src/store/memory.ts'
 import type { Store } from '../../src/store/store.ts'
+import { beginning, makeFamilies } from '../support/families.ts'
 import { makeSignIn } from '../support/sign-in.ts'
 
 const minute = 60_000
 const hour = 60 * minute
-const origin = 'https://app.example.test'
 
 let now: number
 let store: Store
@@ -21,10 +21,10 @@ let events: { event: string; reason?: string | undefined }[]
 let credential: Credential
 
 function build(changes: { store?: Store; sealing?: Sealing; mode?: 'holder' | 'gateway' } = {}): Families {
-  return createFamilies({
+  return makeFamilies({
     store: changes.store ?? store,
     sealing: changes.sealing ?? sealing,
-    settings: { idleTimeoutMs: 30 * minute, absoluteTimeoutMs: 12 * hour, sealing: changes.mode ?? 'holder' },
+    mode: changes.mode ?? 'holder',
     now: () => now,
     audit: (event, fields) => events.push({ event, reason: fields.reason }),
   })
@@ -46,7 +46,7 @@ beforeEach(async () => {
   events = []
   families = build()
   credential = createCredential(randomBytes)
-  await families.create(credential, makeSignIn(now), origin)
+  await families.create(credential, makeSignIn(now), beginning)
 })
 
 describe('a family', () => {
@@ -54,7 +54,7 @@ describe('a family', () => {
     const { record, vault, sessionId } = await readLive()
 
     assert.equal(sessionId, credential.familyId)
-    assert.deepEqual([record.provider, record.sub, record.origin, record.createdAt], ['main', 'alice', origin, now])
+    assert.deepEqual([record.provider, record.sub, record.origin, record.createdAt], ['main', 'alice', beginning.origin, now])
     assert.equal(vault.access['']?.token, 'access-token-canary')
     assert.deepEqual(vault.claims, { name: 'Alice', email: 'alice@example.com', groups: ['ops'] })
   })
@@ -86,7 +86,7 @@ describe('a family', () => {
   })
 
   it('is not created twice under one credential', async () => {
-    await families.create(credential, makeSignIn(now, { sub: 'mallory' }), origin)
+    await families.create(credential, makeSignIn(now, { sub: 'mallory' }), beginning)
 
     assert.equal((await readLive()).record.sub, 'alice')
   })
@@ -98,7 +98,7 @@ describe('a family', () => {
 
     families.touch(signedIn)
     const saved = await families.saveVault(signedIn, { ...signedIn.vault, refreshToken: 'late' })
-    await families.create(credential, makeSignIn(now), origin)
+    await families.create(credential, makeSignIn(now), beginning)
     await settled()
 
     assert.equal(saved, null)
@@ -169,7 +169,7 @@ describe('the clocks of a family', () => {
     // A store whose own clock stands still: no TTL ever passes.
     const frozen = createMemoryStore({ now: () => 0 })
     const held = build({ store: frozen })
-    await held.create(credential, makeSignIn(now), origin)
+    await held.create(credential, makeSignIn(now), beginning)
 
     now += 31 * minute
 
@@ -241,7 +241,7 @@ describe('the records of a family', () => {
 
   it('open with the sealing key alone where the sealing is `gateway`', async () => {
     const other = createCredential(randomBytes)
-    await build({ mode: 'gateway' }).create(other, makeSignIn(now), origin)
+    await build({ mode: 'gateway' }).create(other, makeSignIn(now), beginning)
     const { session } = await store.readFamily(other.familyId, '0')
     const opened = sealing.open({ type: 'session', key: `${other.familyId}.0` }, session ?? '')
     assert.ok(typeof opened === 'object')
@@ -253,7 +253,7 @@ describe('the records of a family', () => {
 
   it('RDS-02 do not stand in for those of another family', async () => {
     const other = createCredential(randomBytes)
-    await families.create(other, makeSignIn(now, { sub: 'bob' }), origin)
+    await families.create(other, makeSignIn(now, { sub: 'bob' }), beginning)
     const stolen = await store.readFamily(other.familyId, '0')
     const swapped: Store = { ...store, readFamily: async () => stolen }
 
@@ -290,7 +290,7 @@ describe('the records of a family', () => {
     const retired = { id: 'k1', key: randomBytes(32) }
     const current = { id: 'k2', key: randomBytes(32) }
     credential = createCredential(randomBytes)
-    await build({ sealing: createSealing([retired]) }).create(credential, makeSignIn(now), origin)
+    await build({ sealing: createSealing([retired]) }).create(credential, makeSignIn(now), beginning)
     const rotated = build({ sealing: createSealing([current, retired]) })
 
     now += 2 * minute

@@ -1,16 +1,21 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { beforeEach, describe, it } from 'node:test'
+import type { TokenDemand } from '../../src/config/config.ts'
 import { GatewayError } from '../../src/errors.ts'
 import type { Provider, Refreshed } from '../../src/oidc/provider.ts'
-import { createCredential } from '../../src/session/credential.ts'
-import { createFamilies, type Families } from '../../src/session/families.ts'
+import { createCredential, randomToken } from '../../src/session/credential.ts'
+import type { Families } from '../../src/session/families.ts'
+import type { Audit } from '../../src/ops/audit.ts'
 import { createSealing } from '../../src/session/sealing.ts'
 import type { Credential, SignedIn } from '../../src/session/session.ts'
 import { createMemoryStore } from '../../src/store/memory.ts'
 import type { Store } from '../../src/store/store.ts'
 import { createFreshToken } from '../../src/tokens/fresh-token.ts'
+import { createWithLease } from '../../src/tokens/lease.ts'
 import { createRenew } from '../../src/tokens/renew.ts'
+import { createRevoke } from '../../src/tokens/revoke.ts'
+import { beginning, makeFamilies } from '../support/families.ts'
 import { makeSignIn } from '../support/sign-in.ts'
 
 // The provider here is one that fails, stalls and refuses at the moment the test says. The good path runs
@@ -22,10 +27,16 @@ let families: Families
 let credential: Credential
 let answers: (() => Promise<Refreshed>)[]
 let asked: string[]
+let revoked: string[]
 let events: string[]
 let fresh: (signedIn: SignedIn) => SignedIn | Promise<SignedIn>
 
 const provider = {
+  config: { timeoutMs: 5_000 },
+  async revoke({ token }: { token: string }) {
+    revoked.push(token)
+    return 'done'
+  },
   refresh({ refreshToken }: { refreshToken: string }) {
     asked.push(refreshToken)
     return answers.shift()?.() ?? Promise.reject(new Error('the test expects no further refresh'))
@@ -34,6 +45,7 @@ const provider = {
 
 const refreshed = (changes: Partial<Refreshed> = {}): Refreshed => ({
   refreshToken: 'rotated',
+  grantExpiresAt: null,
   access: { token: 'new-access', scopes: ['openid'], expiresAt: now + 300_000, refreshedAt: now },
   claims: null,
   idToken: null,
@@ -45,23 +57,31 @@ async function read(): Promise<SignedIn> {
   return family.state === 'live' ? family.signedIn : assert.fail(`the session is ${family.state}`)
 }
 
+/** Lets what runs in the background come to its end; everything here answers within some turns of the loop. */
+async function settled(): Promise<void> {
+  for (let turn = 0; turn < 20; turn += 1) await new Promise(resolve => setImmediate(resolve))
+}
+
 const outage = () => new GatewayError('idp_unavailable', 'The provider is away.')
 const code = (expected: string) => (error: unknown) => error instanceof GatewayError && error.code === expected
 
+const own: TokenDemand = { slot: '', audience: null, scopes: [] }
+
 function build(engine: Store): void {
-  families = createFamilies({
+  families = makeFamilies({
     store: engine,
     sealing: createSealing([{ id: 'k1', key: Buffer.alloc(32, 7) }]),
-    settings: { idleTimeoutMs: 1_800_000, absoluteTimeoutMs: 43_200_000, sealing: 'holder' },
     now: () => now,
     audit: event => events.push(event),
   })
-  const audit = (event: string, fields: { outcome?: string; reason?: string }) =>
-    events.push([event, fields.outcome ?? fields.reason].join(' '))
-  fresh = createFreshToken({
-    now: () => now,
-    renew: createRenew({ families, providers: new Map([['main', provider]]), audit, now: () => now }),
-  })
+  const audit: Audit = (event, fields) => events.push([event, fields.reason ?? fields.outcome].join(' '))
+  const providers = new Map([['main', provider]])
+  const pause = () => new Promise<void>(resolve => setImmediate(resolve))
+  const revoke = createRevoke({ providers, audit, pause })
+  const withLease = createWithLease({ store: engine, nextHolder: () => randomToken(randomBytes, 16), now: () => now, pause })
+  const renew = createRenew({ families, providers, withLease, revoke, audit, now: () => now, pause })
+  const freshToken = createFreshToken({ now: () => now, renew })
+  fresh = signedIn => freshToken(signedIn, own)
 }
 
 beforeEach(async () => {
@@ -69,10 +89,11 @@ beforeEach(async () => {
   store = createMemoryStore({ now: () => now })
   answers = []
   asked = []
+  revoked = []
   events = []
   credential = createCredential(randomBytes)
   build(store)
-  await families.create(credential, makeSignIn(now), 'https://app.example.test')
+  await families.create(credential, makeSignIn(now), beginning)
 })
 
 describe('a token that is good for a while', () => {
@@ -139,7 +160,7 @@ describe('renewal', () => {
     await assert.rejects(async () => fresh(signedIn), code('session_expired'))
 
     assert.deepEqual(await families.read(credential), { state: 'ended', reason: 'expired' })
-    assert.deepEqual(events, ['renewal failed', 'session_ended grant_refused'])
+    assert.deepEqual(events, ['renewal invalid_grant', 'session_ended grant_refused'])
   })
 
   it('RTK-04 takes a refusal for lost race, not for the end, when another process has stored newer tokens', async () => {
@@ -167,6 +188,8 @@ describe('renewal', () => {
 
     await assert.rejects(async () => fresh(signedIn), code('session_revoked'))
     assert.deepEqual(await families.read(credential), { state: 'ended', reason: 'logged_out' })
+    await settled()
+    assert.deepEqual(revoked, ['rotated', 'new-access'])
   })
 
   it('RTK-02 keeps a rotated refresh token that could not be stored, and stores it with the next request', async () => {

@@ -1,0 +1,65 @@
+import { hash } from 'node:crypto'
+import type { IndexKey, Store } from '../store/store.ts'
+import { attemptLifeMs } from './attempts.ts'
+import { msUntilDeadline } from './deadlines.ts'
+import type { SessionRecord, User } from './session.ts'
+
+/** Whose sessions are meant: all of a user's, or those that belong to one session at the provider. */
+export type Whose = User | { readonly provider: string; readonly sid: string }
+
+/**
+ * Who has which sessions. A family is on its indexes before it is written, and off them after it has ended, so
+ * what is not on an index is not alive; what is on it may be gone, and the record decides.
+ */
+export interface SessionIndex {
+  /** Before a family is written, or lives longer. @throws {GatewayError} `store_unavailable`: then it must not be */
+  add(familyId: string, record: SessionRecord): Promise<void>
+  /** After it has ended. Nobody waits for it: the entry passes with the session's time in any case. */
+  remove(familyId: string, record: SessionRecord): void
+  /** Ids of families, some of which may have ended. */
+  find(whose: Whose): Promise<readonly string[]>
+  /** Remembers that these were logged out, for as long as a sign-in begun before can still be finished. */
+  markLoggedOut(whose: Whose): Promise<void>
+  /** When that was, in epoch ms; null when it was not of late. */
+  loggedOutAt(whose: Whose): Promise<number | null>
+}
+
+/** Longer than an attempt, by what the clocks of two replicas may differ. */
+const markLifeMs = attemptLifeMs + 60_000
+
+export function createSessionIndex({ store, now }: { readonly store: Store; readonly now: () => number }): SessionIndex {
+  return {
+    async add(familyId, record) {
+      const ttlMs = msUntilDeadline(record, now())
+      await Promise.all(indexesOf(record).map(index => store.addToIndex(index, familyId, ttlMs)))
+      // Only here is there something that the gateway can still do at the deadline: give the tokens back.
+      if (record.sealing === 'gateway') await store.putDue(familyId, ttlMs)
+    },
+
+    remove(familyId, record) {
+      for (const index of indexesOf(record)) store.removeFromIndex(index, [familyId]).catch(ignore)
+      if (record.sealing === 'gateway') store.dropDue(familyId).catch(ignore)
+    },
+
+    find: whose => store.readIndex(indexOf(whose)),
+    markLoggedOut: whose => store.setMark(indexOf(whose), String(now()), markLifeMs),
+
+    async loggedOutAt(whose) {
+      const mark = await store.readMark(indexOf(whose))
+      return mark === null ? null : Number(mark)
+    },
+  }
+}
+
+function indexesOf(record: SessionRecord): readonly IndexKey[] {
+  const { provider, sid } = record
+  return sid === null ? [indexOf(record)] : [indexOf(record), indexOf({ provider, sid })]
+}
+
+/** Names nobody: a `sub` may be an e-mail address (RDS-01). JSON keeps the parts apart. */
+function indexOf(whose: Whose): IndexKey {
+  const [kind, value] = 'sub' in whose ? (['user', whose.sub] as const) : (['sid', whose.sid] as const)
+  return { kind, id: hash('sha256', JSON.stringify([kind, whose.provider, value]), 'base64url') }
+}
+
+function ignore(): void {}

@@ -1,0 +1,73 @@
+import type { Audit } from '../ops/audit.ts'
+import type { Families } from '../session/families.ts'
+import type { Credential, Ended, EndReason, User } from '../session/session.ts'
+import type { SessionIndex, Whose } from '../session/session-index.ts'
+import { belongsTo } from '../session/session-list.ts'
+import type { Revoke } from './revoke.ts'
+
+/** Why it ended, in the audit: more ways than there are words for the person. */
+export type EndCause =
+  /** From the list of one's sessions. */
+  | 'revoked'
+  /** `everywhere=true`. */
+  | 'logged_out_everywhere'
+  | 'admin'
+  | 'back_channel'
+  | 'front_channel'
+  /** The oldest of too many. */
+  | 'user_limit'
+
+/**
+ * All ways in which a family ends but by time. Whoever comes after finds it ended; its tokens go back to the IdP where
+ * somebody at hand can open them, and are destroyed in any case.
+ *
+ * @throws {GatewayError} `store_unavailable`, from every method: what has not ended lives on
+ */
+export interface Endings {
+  /** The holder signs out. */
+  signOut(credential: Credential): Promise<Ended | null>
+  /** Another sign-in takes its place in the browser. The grant stays: some providers reuse one for both. */
+  replace(credential: Credential): Promise<Ended | null>
+  /** Ends one that belongs to the user; false when there is none. */
+  one(sessionId: string, cause: EndCause, user?: User): Promise<boolean>
+  /** Ends all of them but one; how many. */
+  all(whose: Whose, cause: EndCause, options?: { readonly except?: string; readonly and?: Whose }): Promise<number>
+}
+
+export interface EndingsDeps {
+  readonly families: Families
+  readonly index: SessionIndex
+  readonly revoke: Revoke
+  readonly audit: Audit
+}
+
+export function createEndings({ families, index, revoke, audit }: EndingsDeps): Endings {
+  async function endUnheld(sessionId: string, cause: EndCause, fits: Parameters<Families['endUnheld']>[2]): Promise<boolean> {
+    const reason: EndReason = cause === 'logged_out_everywhere' ? 'logged_out' : 'revoked'
+    const ended = await families.endUnheld(sessionId, reason, fits)
+    if (ended === null) return false
+    const { provider, sub } = ended.record
+    audit('session_ended', { provider, sub, session_id: sessionId, reason: cause })
+    revoke.ended(ended)
+    return true
+  }
+
+  return {
+    async signOut(credential) {
+      const ended = await families.end(credential, 'logged_out')
+      if (ended !== null) revoke.ended(ended)
+      return ended
+    },
+
+    replace: credential => families.end(credential, 'logged_out'),
+
+    one: (sessionId, cause, user) => endUnheld(sessionId, cause, record => user === undefined || belongsTo(record, user)),
+
+    async all(whose, cause, { except, and } = {}) {
+      const fits = (record: Parameters<typeof belongsTo>[0]) => belongsTo(record, whose) && (and === undefined || belongsTo(record, and))
+      const ids = (await index.find(whose)).filter(id => id !== except)
+      const ended = await Promise.all(ids.map(id => endUnheld(id, cause, fits)))
+      return ended.filter(Boolean).length
+    },
+  }
+}

@@ -1,0 +1,67 @@
+import type { Store } from '../store/store.ts'
+
+// Several times what a provider usually takes, and short enough that the death of whoever holds it delays a
+// renewal by seconds. It is extended while the provider is slow.
+const leaseMs = 10_000
+const extendEveryMs = 3_000
+
+/** How often whoever waits looks again, growing: most renewals take a fraction of a second. */
+const firstPauseMs = 20
+const longestPauseMs = 250
+
+export interface LeaseDeps {
+  readonly store: Store
+  /** A name that no other holder has. */
+  readonly nextHolder: () => string
+  readonly now: () => number
+  /** Resolves after so many ms. */
+  readonly pause: (ms: number) => Promise<void>
+}
+
+/**
+ * Runs one thing at a time for each family, across all replicas.
+ *
+ * @param run what to do while holding the lease
+ * @param look asked before each further try while somebody else holds it: what the waiting was for may have come
+ *   about; undefined for not yet
+ * @param patienceMs how long to wait at most
+ * @returns what `run` or `look` gave; `busy` when the patience ran out
+ * @throws {GatewayError} `store_unavailable`, and what `run` and `look` throw
+ */
+export type WithLease = <Result>(
+  familyId: string,
+  run: () => Promise<Result>,
+  look: () => Promise<Result | undefined>,
+  patienceMs: number,
+) => Promise<Result | 'busy'>
+
+/**
+ * Creates the lease on a family's grant. A holder that dies loses it after 10 s, one that lives keeps it, however
+ * long the provider takes; only the holder gives it back. It keeps others from asking the provider in vain, no
+ * more: what is written is guarded by the vault's version.
+ */
+export function createWithLease({ store, nextHolder, now, pause }: LeaseDeps): WithLease {
+  async function hold<Result>(familyId: string, holder: string, run: () => Promise<Result>): Promise<Result> {
+    const heart = setInterval(() => store.extendLease(familyId, holder, leaseMs).catch(ignore), extendEveryMs)
+    try {
+      return await run()
+    } finally {
+      clearInterval(heart)
+      store.releaseLease(familyId, holder).catch(ignore)
+    }
+  }
+
+  return async function withLease(familyId, run, look, patienceMs) {
+    const holder = nextHolder()
+    const giveUpAt = now() + leaseMs + patienceMs
+    for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
+      if (await store.takeLease(familyId, holder, leaseMs)) return await hold(familyId, holder, run)
+      if (now() >= giveUpAt) return 'busy'
+      await pause(pauseMs)
+      const found = await look()
+      if (found !== undefined) return found
+    }
+  }
+}
+
+function ignore(): void {}
