@@ -110,7 +110,7 @@ export function createStages(deps: StageDeps) {
     },
 
     freshToken(route: RouteRule, signedIn: SignedIn | null): SignedIn | null | Promise<SignedIn> {
-      return signedIn === null || route.token === 'none' ? signedIn : deps.freshToken(signedIn)
+      return signedIn === null || route.token === null ? signedIn : deps.freshToken(signedIn)
     },
 
     forward: deps.forward,
