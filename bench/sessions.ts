@@ -72,6 +72,7 @@ function describeSignIn(index: number): SignIn {
     // 900 + 64 + 1062 characters, and claims: what providers with a few groups and roles hand out.
     idToken: makeToken(900),
     refreshToken: randomBytes(48).toString('base64url'),
+    grantExpiresAt: null,
     access: { token: makeToken(1062), scopes: ['openid', 'orders.read'], expiresAt: now + 12 * 3_600_000, refreshedAt: now },
     claims: {
       name: `User ${index}`,

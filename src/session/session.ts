@@ -84,6 +84,8 @@ export interface SignIn {
   readonly sid: string | null
   readonly idToken: string | null
   readonly refreshToken: string | null
+  /** Until when the provider says that the refresh token can be used; null when it says nothing, or that it has no end. */
+  readonly grantExpiresAt: number | null
   readonly access: AccessToken
   readonly claims: Readonly<Record<string, unknown>>
 }

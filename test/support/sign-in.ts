@@ -11,6 +11,7 @@ export function makeSignIn(now: number, changes: Partial<SignIn> = {}): SignIn {
     sid: 'sid-1',
     idToken: null,
     refreshToken: 'refresh-token-canary',
+    grantExpiresAt: null,
     access: { token: 'access-token-canary', scopes: ['openid', 'orders.read'], expiresAt: now + 300_000, refreshedAt: now },
     claims: { name: 'Alice', email: 'alice@example.com', groups: ['ops'] },
     ...changes,

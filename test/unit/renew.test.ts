@@ -34,6 +34,7 @@ const provider = {
 
 const refreshed = (changes: Partial<Refreshed> = {}): Refreshed => ({
   refreshToken: 'rotated',
+  grantExpiresAt: null,
   access: { token: 'new-access', scopes: ['openid'], expiresAt: now + 300_000, refreshedAt: now },
   claims: null,
   idToken: null,
