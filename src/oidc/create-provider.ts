@@ -3,6 +3,7 @@ import type { LogFields } from '../ops/fields.ts'
 import { authorizationUrlOf } from './authorization-url.ts'
 import { createClientAuth } from './client-auth.ts'
 import { endSessionUrlOf } from './end-session-url.ts'
+import { createVerifyLogoutToken } from './logout-token.ts'
 import { createMetadata } from './metadata.ts'
 import type { Provider } from './provider.ts'
 import { createRedeem } from './redeem.ts'
@@ -42,9 +43,15 @@ export function createProvider({ config, keepClaims, audiences = [], now, log = 
     redeem: createRedeem(deps),
     refresh: createRefresh(deps),
     revoke: createRevoke(deps),
+    verifyLogoutToken: createVerifyLogoutToken(deps),
 
     async authorizationUrl(request) {
       return await authorizationUrlOf(config, await metadata(), request, audiences)
+    },
+
+    async tellsAuthTime() {
+      const { claims_supported: known }: Readonly<Record<string, unknown>> = (await metadata()).server
+      return !Array.isArray(known) || known.includes('auth_time')
     },
 
     async endSessionUrl(request) {

@@ -32,6 +32,21 @@ export interface Provider {
    */
   revoke(request: { readonly token: string; readonly hint: 'refresh_token' | 'access_token' }): Promise<'done' | 'unsupported'>
 
+  /**
+   * Checks a token by which the provider says that it has signed somebody out (Back-Channel Logout 1.0). Whether it
+   * was seen before is for the caller to find out, by its `jti`.
+   *
+   * Throws `bad_request` (`logout_token_form`, `logout_token_type`, `logout_token_claims`, `logout_token_signature`);
+   * `idp_unavailable` when the keys cannot be had.
+   */
+  verifyLogoutToken(jwt: string): Promise<LogoutToken>
+
+  /**
+   * Whether the provider's ID tokens tell when the person authenticated, so that `maxAge` can be checked. False only
+   * where its metadata lists the claims that it knows, without `auth_time`. May throw `idp_unavailable`.
+   */
+  tellsAuthTime(): Promise<boolean>
+
   /** Where the browser goes to sign out there; null when the IdP offers no such place. */
   endSessionUrl(request: {
     readonly idToken: string | null
@@ -86,4 +101,15 @@ export interface Refreshed {
   /** Mapped anew when the answer brought an ID token or UserInfo was asked; otherwise null: keep the old ones. */
   readonly claims: Readonly<Record<string, unknown>> | null
   readonly idToken: string | null
+}
+
+/** Who is signed out: one session (`sid`), or all of a person's (`sub` alone). At least one of the two is there. */
+export interface LogoutToken {
+  readonly sub: string | null
+  readonly sid: string | null
+  readonly jti: string
+  /** Epoch ms. */
+  readonly issuedAt: number
+  /** From then on the same token is refused for its age; until then its `jti` must be remembered. Epoch ms. */
+  readonly expiresAt: number
 }
