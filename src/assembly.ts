@@ -68,9 +68,9 @@ export function assemble(config: GatewayConfig, deps: GatewayDeps): Assembly {
   const index = createSessionIndex({ store, now })
   const attempts = createAttempts({ store, sealing, now, random })
 
-  const keepClaims = claimsInUse(config)
+  const inUse = { keepClaims: claimsInUse(config), audiences: audiencesInUse(config) }
   const providers = new Map(
-    config.identityProviders.map(one => [one.id, createProvider({ config: one, now, keepClaims, log: tellOf(log, one) })]),
+    config.identityProviders.map(one => [one.id, createProvider({ config: one, now, ...inUse, log: tellOf(log, one) })]),
   )
   const revoke = createRevoke({ providers, audit, pause })
   const families = createFamilies({ store, sealing, index, settings: config.session, now, audit, onLapsed: revoke.ended })
@@ -111,6 +111,11 @@ function tellOf(log: Log, provider: ProviderConfig) {
 function claimsInUse(config: GatewayConfig): readonly string[] {
   const names = config.routes.flatMap(route => [...Object.keys(route.require.claims), ...Object.values(route.identityHeaders)])
   return [...new Set([...config.session.claims, ...names])]
+}
+
+/** Whom tokens are asked for later: some providers want to hear of it at the sign-in (RFC 8707 §2). */
+function audiencesInUse(config: GatewayConfig): readonly string[] {
+  return [...new Set(config.routes.flatMap(({ token }) => token?.audience ?? []))]
 }
 
 function subjectKey(config: GatewayConfig): Buffer {

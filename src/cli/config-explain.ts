@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util'
 import type { Origin, RouteRule } from '../config/config.ts'
 import { loadConfig } from '../config/load.ts'
 import { configFiles, configOption } from './config-files.ts'
-import { type Explanation, explain, type Forwarding } from './explanation.ts'
+import { type Explanation, explain, type Forwarding, nameOfToken } from './explanation.ts'
 import { printJson, type Terminal, UsageError } from './terminal.ts'
 
 /** `sallyport config explain METHOD PATH`: 0 also for a request that would be refused, which is what was asked. */
@@ -50,7 +50,7 @@ function describe(explanation: Explanation): string[] {
     ...row('access', [`${route.access}: ${describeAccess(explanation)}`]),
     ...row('needs', describeDemands(route.require)),
     ...row('cross-site', explanation.crossSite),
-    ...row('token', [route.token === 'access' ? 'the access token, renewed before it runs out' : 'none']),
+    ...row('token', [route.token === null ? 'none' : `${nameOfToken(route.token)}, renewed before it runs out`]),
     ...row('sets', explanation.headersSet),
     ...row('drops', explanation.headersDropped),
     ...row('waits', [

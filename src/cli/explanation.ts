@@ -1,4 +1,4 @@
-import type { GatewayConfig, Origin, RouteRule } from '../config/config.ts'
+import type { GatewayConfig, Origin, RouteRule, TokenDemand } from '../config/config.ts'
 import { describeError, GatewayError } from '../errors.ts'
 import { canonicalPath } from '../http/canonical-path.ts'
 import { admitMethod, matchRoute } from '../request/route.ts'
@@ -86,12 +86,18 @@ function crossSiteRules({ mode, allowedOrigins }: GatewayConfig['csrf'], route: 
 /** Names alone: a fixed value may be a secret. */
 function headersSet(route: RouteRule): string[] {
   return [
-    ...(route.token === 'access' ? ['Authorization: Bearer, with the access token'] : []),
+    ...(route.token === null ? [] : [`Authorization: Bearer, with ${nameOfToken(route.token)}`]),
     ...Object.entries(route.identityHeaders).map(([name, claim]) => `${name}, from the claim ${claim}`),
     ...Object.keys(route.setHeaders).map(name => `${name}, fixed`),
     `Host, ${route.preserveHost ? 'as browsers see it' : "the upstream's"}`,
     'Forwarded, X-Forwarded-For, X-Forwarded-Host, X-Forwarded-Proto, Via, X-Request-Id',
   ]
+}
+
+/** What a route attaches, in words. */
+export function nameOfToken({ audience, scopes }: TokenDemand): string {
+  if (audience === null) return 'the access token'
+  return `an access token for ${audience}${scopes.length === 0 ? '' : ` with ${scopes.join(' ')}`}`
 }
 
 function headersDropped(config: GatewayConfig): string[] {

@@ -1,5 +1,5 @@
 import type { ClientAuths } from './client-auth.ts'
-import type { ClientAuth, GatewayConfig, Origin, ProviderConfig, RouteRule, SealingKey, SessionConfig } from './config.ts'
+import type { ClientAuth, GatewayConfig, Origin, ProviderConfig, RouteRule, SealingKey, SessionConfig, TokenDemand } from './config.ts'
 import type { ConfigOptions } from './schema.ts'
 import type { ProviderOptions } from './schema-provider.ts'
 import type { RouteOptions } from './schema-routes.ts'
@@ -85,18 +85,27 @@ function buildSession(options: ConfigOptions['session'], sealingKeys: readonly S
 }
 
 function buildRoute(options: RouteOptions, origins: readonly Origin[]): RouteRule {
-  const { kind, origin, methods = null, require, timeouts, limits, ...rest } = options
+  const { kind, origin, methods = null, require, token, timeouts, limits, ...rest } = options
   const { maxAge, ...demands } = require
   return {
     ...rest,
     // An API answers a signed-out request with 401; a page sends the person to sign in.
-    kind: kind ?? (options.token === 'none' ? 'page' : 'api'),
+    kind: kind ?? (token === 'none' ? 'page' : 'api'),
     origins: origin === undefined ? origins : origins.filter(({ href }) => origin.includes(href)),
     methods,
     require: { ...demands, ...(maxAge !== undefined && { maxAgeMs: maxAge }) },
+    token: token === 'none' ? null : buildDemand(token),
     timeouts: { connectMs: timeouts.connect, headersMs: timeouts.headers, idleMs: timeouts.idle },
     limits: { bodyBytes: limits.body },
   }
+}
+
+/** Routes that want the same have the same slot, whatever the order of their scopes. */
+function buildDemand(token: Exclude<RouteOptions['token'], 'none'>): TokenDemand {
+  if (token === 'access') return { slot: '', audience: null, scopes: [] }
+  const scopes = token.scopes.toSorted()
+  // Neither has a space in it. One stands in every slot, so none is a name that means something to JavaScript.
+  return { slot: `${token.audience} ${scopes.join(' ')}`, audience: token.audience, scopes }
 }
 
 /** Without the members that were not given, which zod's types know only as `undefined`. */

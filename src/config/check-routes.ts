@@ -16,6 +16,7 @@ export function checkRoutes(draft: Draft, report: Report): void {
     checkHeaders(route, path, report)
     for (const name of Object.keys(route.require?.claims ?? {})) checkClaim(name, [...path, 'require', 'claims', name], report)
     checkScopes(route, path, draft, report)
+    checkAudience(route, path, draft, report)
     if (origins !== undefined) checkPlace(route, i, origins, taken, report)
     if (paths !== undefined && route.path !== undefined && isUnder(route.path, paths.base)) {
       report([...path, 'path'], 'is under paths.base, which the gateway keeps for its own endpoints: choose another path')
@@ -73,10 +74,26 @@ function checkScopes(route: Partial<RouteOptions>, path: ConfigPath, { providers
   const asked = [...providers.values()].map(provider => provider.scopes)
   // A provider that could not be read may be the one that asks for it.
   if (asked.length === 0 || asked.includes(undefined)) return
-  route.require?.scopes.forEach((scope, i) => {
-    if (asked.some(scopes => scopes?.includes(scope))) return
-    report([...path, 'require', 'scopes', i], 'is a scope that no provider asks for: add it to identityProviders.<id>.scopes')
-  })
+  const checkList = (scopes: readonly string[], at: ConfigPath) => {
+    scopes.forEach((scope, i) => {
+      if (asked.some(known => known?.includes(scope))) return
+      report([...at, i], 'is a scope that no provider asks for: add it to identityProviders.<id>.scopes')
+    })
+  }
+  checkList(route.require?.scopes ?? [], [...path, 'require', 'scopes'])
+  if (typeof route.token === 'object') checkList(route.token.scopes, [...path, 'token', 'scopes'])
+}
+
+/** RFC 8707 §2: `resource` is an absolute URI, and a provider refuses a whole sign-in for one that is not. */
+function checkAudience({ token }: Partial<RouteOptions>, path: ConfigPath, { providers }: Draft, report: Report): void {
+  if (typeof token !== 'object' || URL.canParse(token.audience)) return
+  const strict = [...providers].find(([, { audienceParameter }]) => audienceParameter === 'resource')
+  if (strict === undefined) return
+  const other = `set identityProviders.${strict[0]}.audienceParameter to audience or none`
+  report(
+    [...path, 'token', 'audience'],
+    `must be an absolute URI, because a provider is told by the parameter resource: write one, or ${other}`,
+  )
 }
 
 function checkPlace(route: Partial<RouteOptions>, i: number, origins: readonly string[], taken: Map<string, number>, report: Report): void {

@@ -63,6 +63,8 @@ export interface ProviderConfig {
   readonly loginParams: readonly string[]
   /** How the provider's answer comes back: in the callback's query, or as a form that the browser posts. */
   readonly responseMode: 'query' | 'form_post'
+  /** By which parameter the provider is told whom a token is for; `resource` is RFC 8707. */
+  readonly audienceParameter: 'resource' | 'audience' | 'none'
   /** Pushed authorization requests: where the provider offers them, always, or never (RFC 9126). */
   readonly par: 'auto' | 'require' | 'off'
   readonly allow: 'everyone' | AllowRules
@@ -134,6 +136,7 @@ export interface TokenDemand {
   /** Under which the vault keeps it: '' for the sign-in's own, else audience and scopes in one text. */
   readonly slot: string
   readonly audience: string | null
+  /** To ask for, in the order of the alphabet. Empty: whatever the provider gives. */
   readonly scopes: readonly string[]
 }
 
@@ -161,7 +164,8 @@ export interface RouteRule {
     /** How long ago the person may have authenticated, at most. */
     readonly maxAgeMs?: number
   }
-  readonly token: 'none' | 'access'
+  /** Null: none is attached. */
+  readonly token: TokenDemand | null
   /** Header name to claim name; `sub` and `provider` are always there. Only with a session. */
   readonly identityHeaders: Readonly<Record<string, string>>
   readonly setHeaders: Readonly<Record<string, string>>

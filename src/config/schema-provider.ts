@@ -154,6 +154,12 @@ export const provider = z.strictObject({
     .describe(
       "How the provider's answer comes back: in the callback's query, or as a form that the browser posts, which leaves no trace in addresses.",
     ),
+  audienceParameter: z
+    .enum(['resource', 'audience', 'none'])
+    .default('resource')
+    .describe(
+      "How the provider is told for which API a route's token is to be, where routes name an audience: by resource (RFC 8707), by audience, or not at all.",
+    ),
   par: z
     .enum(['auto', 'require', 'off'])
     .default('auto')

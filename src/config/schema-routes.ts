@@ -2,7 +2,7 @@ import { METHODS } from 'node:http'
 import { z } from 'zod'
 import { nearestName } from './nearest.ts'
 import { claimDemands, claimName, scopes } from './schema-provider.ts'
-import { distinct, duration, flag, judgedText, oneOrMore, origin, path, size, text } from './schema-values.ts'
+import { audience, distinct, duration, flag, judgedText, oneOrMore, origin, path, size, text } from './schema-values.ts'
 
 const method = () =>
   judgedText(value => {
@@ -18,6 +18,19 @@ const demands = z.strictObject({
   acr: oneOrMore(text()).default([]).describe('Authentication contexts of which one is enough; otherwise a step-up is asked for.'),
   maxAge: duration('1s', '30d').optional().describe('How long ago the person may have signed in (duration). Without it: any time.'),
 })
+
+const token = z.union(
+  [
+    z.enum(['none', 'access']),
+    z.strictObject({
+      audience: audience().describe(
+        'The API that the token is for, in the words of the provider: an absolute URI, or a name where audienceParameter is not resource.',
+      ),
+      scopes: scopes().default([]).describe('Scopes of the token. Empty: whatever the provider gives for that audience.'),
+    }),
+  ],
+  { error: 'must be none, access, or a map of audience and scopes' },
+)
 
 /** One path prefix with its upstream and its rules. */
 export const route = z.strictObject({
@@ -38,10 +51,11 @@ export const route = z.strictObject({
     .default('signed-in')
     .describe('signed-in needs a session; optional uses one where there is one; anyone never reads it.'),
   require: demands.prefault({}).describe('What the session must have, beyond being there. Only with access: signed-in.'),
-  token: z
-    .enum(['none', 'access'])
+  token: token
     .default('none')
-    .describe('Attaches the access token as Authorization: Bearer. Not with access: anyone.'),
+    .describe(
+      "Attaches a token as Authorization: Bearer: access, the sign-in's own; with an audience, one that is drawn from the same grant. Not with access: anyone.",
+    ),
   identityHeaders: z
     .record(headerName(), claimName())
     .default({})

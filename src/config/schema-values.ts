@@ -74,6 +74,15 @@ export function origin() {
   return judgedText(originProblem)
 }
 
+/** Whom a token is for: an absolute URI, or a name that the provider knows. */
+export function audience() {
+  return judgedText(value => {
+    if (!/^[\x21-\x7e]{1,512}$/.test(value))
+      return 'must be an absolute URI or a name, of visible ASCII without spaces, up to 512 characters'
+    return value.includes('#') ? 'must not have a fragment' : null
+  })
+}
+
 export function httpsUrl() {
   return judgedText(value => {
     const problem = httpsProblem(value)

@@ -31,6 +31,9 @@ const longestRequestUri = 1024
 /**
  * Where the browser goes to sign in: code flow, PKCE with S256, state and nonce, always (RFC 9700 §2.1.1).
  *
+ * What was not named here is refused at a refresh by many providers, so all audiences are named, as far as the
+ * provider is told of them by `resource` (RFC 8707 §2).
+ *
  * Where requests are pushed (RFC 9126), each call pushes one, and the browser carries its name alone. A push
  * that fails is the end of the sign-in: the parameters never go through the browser instead (PAR-02).
  *
@@ -41,6 +44,7 @@ export async function authorizationUrlOf(
   config: ProviderConfig,
   { client, server }: Metadata,
   request: AuthorizationRequest,
+  audiences: readonly string[],
 ): Promise<URL> {
   const own = {
     client_id: config.clientId,
@@ -54,7 +58,8 @@ export async function authorizationUrlOf(
     code_challenge_method: 'S256',
   }
   const passed = Object.entries(request.params).filter(([name]) => !protocolParams.includes(name))
-  const params = { ...config.authorizationParams, ...Object.fromEntries(passed), ...own }
+  const params = new URLSearchParams({ ...config.authorizationParams, ...Object.fromEntries(passed), ...own })
+  if (config.audienceParameter === 'resource') for (const audience of audiences) params.append('resource', audience)
   const isPushed = pushes(config, server)
   try {
     const url = isPushed ? await buildAuthorizationUrlWithPAR(client, params) : buildAuthorizationUrl(client, params)

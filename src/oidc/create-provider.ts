@@ -3,16 +3,23 @@ import type { LogFields } from '../ops/fields.ts'
 import { authorizationUrlOf } from './authorization-url.ts'
 import { createClientAuth } from './client-auth.ts'
 import { endSessionUrlOf } from './end-session-url.ts'
+import { createVerifyLogoutToken } from './logout-token.ts'
 import { createMetadata } from './metadata.ts'
 import type { Provider } from './provider.ts'
 import { createRedeem } from './redeem.ts'
 import { createRefresh } from './refresh.ts'
+import { createRevoke } from './revoke.ts'
 import { createWire } from './wire.ts'
 
 export interface ProviderDeps {
   readonly config: ProviderConfig
   /** Claims that the program uses beside name, e-mail and the configured ones: nothing else is kept. */
   readonly keepClaims: readonly string[]
+  /**
+   * Whom tokens may be asked for later, by refresh: the authorization request names them all where the provider is
+   * told by `resource`. Default: nobody.
+   */
+  readonly audiences?: readonly string[]
   /** Epoch ms. The times inside tokens are checked by the library too, which has the machine's clock. */
   readonly now: () => number
   /**
@@ -26,7 +33,7 @@ export interface ProviderDeps {
  * Creates the client of one identity provider. It sends nothing before it is first asked, so a gateway
  * starts while its provider is away.
  */
-export function createProvider({ config, keepClaims, now, log = () => undefined }: ProviderDeps): Provider {
+export function createProvider({ config, keepClaims, audiences = [], now, log = () => undefined }: ProviderDeps): Provider {
   const wire = createWire(config)
   const metadata = createMetadata({ config, wire, clientAuth: createClientAuth(config, now), now, log })
   const deps = { config, metadata, wire, keepClaims, now, log }
@@ -35,9 +42,16 @@ export function createProvider({ config, keepClaims, now, log = () => undefined 
     config,
     redeem: createRedeem(deps),
     refresh: createRefresh(deps),
+    revoke: createRevoke(deps),
+    verifyLogoutToken: createVerifyLogoutToken(deps),
 
     async authorizationUrl(request) {
-      return await authorizationUrlOf(config, await metadata(), request)
+      return await authorizationUrlOf(config, await metadata(), request, audiences)
+    },
+
+    async tellsAuthTime() {
+      const { claims_supported: known }: Readonly<Record<string, unknown>> = (await metadata()).server
+      return !Array.isArray(known) || known.includes('auth_time')
     },
 
     async endSessionUrl(request) {

@@ -24,12 +24,28 @@ export interface Provider {
   redeem(callback: Callback): Promise<SignIn>
 
   /** One refresh grant. Keeps the old refresh token where none is returned. */
-  refresh(request: {
-    readonly refreshToken: string
-    readonly sub: string
-    /** Granted so far: what an answer without `scope` stands for (RFC 6749 §6). Never sent. */
-    readonly scopes: readonly string[]
-  }): Promise<Refreshed>
+  refresh(request: RefreshRequest): Promise<Refreshed>
+
+  /**
+   * Revokes a token (RFC 7009). `done` also when the provider no longer knows it; `unsupported` when it has no place
+   * for that, or not for this kind of token. Whatever else happens throws `idp_unavailable`: try again later.
+   */
+  revoke(request: { readonly token: string; readonly hint: 'refresh_token' | 'access_token' }): Promise<'done' | 'unsupported'>
+
+  /**
+   * Checks a token by which the provider says that it has signed somebody out (Back-Channel Logout 1.0). Whether it
+   * was seen before is for the caller to find out, by its `jti`.
+   *
+   * Throws `bad_request` (`logout_token_form`, `logout_token_type`, `logout_token_claims`, `logout_token_signature`);
+   * `idp_unavailable` when the keys cannot be had.
+   */
+  verifyLogoutToken(jwt: string): Promise<LogoutToken>
+
+  /**
+   * Whether the provider's ID tokens tell when the person authenticated, so that `maxAge` can be checked. False only
+   * where its metadata lists the claims that it knows, without `auth_time`. May throw `idp_unavailable`.
+   */
+  tellsAuthTime(): Promise<boolean>
 
   /** Where the browser goes to sign out there; null when the IdP offers no such place. */
   endSessionUrl(request: {
@@ -61,10 +77,39 @@ export interface Callback {
   readonly maxAge?: number
 }
 
+export interface RefreshRequest {
+  readonly refreshToken: string
+  readonly sub: string
+  /**
+   * What the token to be renewed had, which an answer without `scope` stands for where none was asked for
+   * (RFC 6749 §6). Never sent.
+   */
+  readonly scopes: readonly string[]
+  /** Whom the new token is for, as `audienceParameter` says it. Without it: whatever the sign-in's own was for. */
+  readonly audience?: string
+  /** To ask for, as far as they are in `granted`; where none is, no scope is asked for (RTK-06). */
+  readonly requestScopes?: readonly string[]
+  /** What the grant as a whole may be used for. Without it no scope is asked for. */
+  readonly granted?: readonly string[]
+}
+
 export interface Refreshed {
   readonly refreshToken: string
+  /** As in `SignIn`, said anew with this answer. */
+  readonly grantExpiresAt: number | null
   readonly access: AccessToken
   /** Mapped anew when the answer brought an ID token or UserInfo was asked; otherwise null: keep the old ones. */
   readonly claims: Readonly<Record<string, unknown>> | null
   readonly idToken: string | null
+}
+
+/** Who is signed out: one session (`sid`), or all of a person's (`sub` alone). At least one of the two is there. */
+export interface LogoutToken {
+  readonly sub: string | null
+  readonly sid: string | null
+  readonly jti: string
+  /** Epoch ms. */
+  readonly issuedAt: number
+  /** From then on the same token is refused for its age; until then its `jti` must be remembered. Epoch ms. */
+  readonly expiresAt: number
 }

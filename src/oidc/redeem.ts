@@ -8,7 +8,7 @@ import { checkIdToken, readAuthentication, verifySignature } from './id-token.ts
 import type { Metadata } from './metadata.ts'
 import { readPerson } from './person.ts'
 import type { Callback } from './provider.ts'
-import { readAccessToken } from './token-response.ts'
+import { readAccessToken, readGrantEnd } from './token-response.ts'
 
 export interface RedeemDeps {
   readonly config: ProviderConfig
@@ -52,6 +52,8 @@ export function createRedeem(deps: RedeemDeps): (callback: Callback) => Promise<
       sid: authentication.sid,
       idToken: config.logout.hint === 'id_token_hint' ? idToken : null,
       refreshToken: answer.refresh_token ?? null,
+      grantExpiresAt: answer.refresh_token === undefined ? null : readGrantEnd(answer, sentAt),
+      scopes: [...new Set([...config.scopes, ...access.scopes])],
       access,
       claims: await readPerson(deps, evidence),
     }

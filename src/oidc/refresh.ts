@@ -6,8 +6,8 @@ import { idTokenRefused, tokenError } from './errors.ts'
 import { checkIdToken, verifySignature } from './id-token.ts'
 import type { Metadata } from './metadata.ts'
 import { asksUserInfo, readPerson } from './person.ts'
-import type { Provider, Refreshed } from './provider.ts'
-import { readAccessToken } from './token-response.ts'
+import type { Provider, Refreshed, RefreshRequest } from './provider.ts'
+import { readAccessToken, readGrantEnd } from './token-response.ts'
 
 export interface RefreshDeps {
   readonly config: ProviderConfig
@@ -19,7 +19,7 @@ export interface RefreshDeps {
 }
 
 /**
- * Creates the refresh grant. It asks for no scope, so for no more than was granted (RTK-06).
+ * Creates the refresh grant. It asks for no scope that was not granted (RTK-06), and for none unless it is told to.
  *
  * Once the IdP has answered, the old refresh token may be spent. From there on, what cannot be had (keys,
  * UserInfo) costs the new claims and not the tokens; only an answer about somebody else is thrown away.
@@ -32,10 +32,12 @@ export function createRefresh(deps: RefreshDeps): Provider['refresh'] {
   return async function refresh(request): Promise<Refreshed> {
     const metadata = await deps.metadata()
     const sentAt = now()
-    const answer = await refreshTokenGrant(metadata.client, request.refreshToken).catch((error: unknown) => {
+    const asked = grantedOf(request)
+    const params = { ...audienceParam(request), ...(asked.length === 0 ? {} : { scope: asked.join(' ') }) }
+    const answer = await refreshTokenGrant(metadata.client, request.refreshToken, params).catch((error: unknown) => {
       throw tokenError(config, 'refresh_token', error)
     })
-    const access = readAccessToken(config, answer, { scopes: request.scopes, sentAt, now: now() })
+    const access = readAccessToken(config, answer, { scopes: asked.length === 0 ? request.scopes : asked, sentAt, now: now() })
     const idToken = answer.claims() ?? null
     if (idToken !== null) checkSamePerson(idToken, answer.id_token ?? '', answer.access_token, request.sub)
     const isVerified = answer.id_token !== undefined && (await verifySignature(metadata, 'refresh_token', answer.id_token))
@@ -43,8 +45,9 @@ export function createRefresh(deps: RefreshDeps): Provider['refresh'] {
     const verified = isVerified ? idToken : null
     return {
       refreshToken: answer.refresh_token ?? request.refreshToken,
+      grantExpiresAt: readGrantEnd(answer, sentAt),
       access,
-      claims: canMap(verified) ? await claimsOrNull(metadata, verified, answer.access_token, request.sub) : null,
+      claims: canMap(verified, isForUserInfo(request)) ? await claimsOrNull(metadata, verified, answer.access_token, request.sub) : null,
       idToken: isVerified && config.logout.hint === 'id_token_hint' ? (answer.id_token ?? null) : null,
     }
   }
@@ -54,8 +57,22 @@ export function createRefresh(deps: RefreshDeps): Provider['refresh'] {
     if (claims.sub !== sub) throw idTokenRefused('refresh_token', 'sub', 'The ID token of a refresh is about somebody else')
   }
 
-  /** Without an ID token, UserInfo alone must be able to give every configured claim: half a picture is worse than the old one. */
-  function canMap(verified: IDToken | null): boolean {
+  /** Whom the token is to be for, in the provider's own way (RFC 8707 §2.2). */
+  function audienceParam({ audience }: RefreshRequest): Record<string, string> {
+    return audience === undefined || config.audienceParameter === 'none' ? {} : { [config.audienceParameter]: audience }
+  }
+
+  /** A token for an API is not one for UserInfo, and would only be shown around there. */
+  function isForUserInfo(request: RefreshRequest): boolean {
+    return Object.keys(audienceParam(request)).length === 0
+  }
+
+  /**
+   * Half a picture is worse than the old one: UserInfo must be to be had where a claim may come from there, and
+   * without an ID token it alone must be able to give every configured claim.
+   */
+  function canMap(verified: IDToken | null, isForUserInfo: boolean): boolean {
+    if (asksUserInfo(config) && !isForUserInfo) return false
     return verified !== null || (asksUserInfo(config) && Object.values(config.claims).every(({ from }) => from.includes('userinfo')))
   }
 
@@ -72,4 +89,9 @@ export function createRefresh(deps: RefreshDeps): Provider['refresh'] {
       return null
     }
   }
+}
+
+/** The scopes to ask for: a provider refuses the whole refresh for one that was not granted (RFC 6749 §6). */
+function grantedOf({ requestScopes = [], granted = [] }: RefreshRequest): readonly string[] {
+  return requestScopes.filter(scope => granted.includes(scope))
 }

@@ -31,7 +31,12 @@ export async function judgeSignature(keys: Keys, jwt: string, announced: unknown
 
 function signatureAlgorithms(announced: unknown): string[] {
   if (!Array.isArray(announced)) return defaultAlgorithms
-  return announced.filter(alg => typeof alg === 'string' && /^((RS|PS|ES)(256|384|512)|EdDSA|Ed25519)$/.test(alg))
+  return announced.filter(isSignatureAlgorithm)
+}
+
+/** Whether an algorithm is one by which only the holder of a private key can sign. */
+export function isSignatureAlgorithm(alg: unknown): alg is string {
+  return typeof alg === 'string' && /^((RS|PS|ES)(256|384|512)|EdDSA|Ed25519)$/.test(alg)
 }
 
 async function judgeWith(keySet: KeySet, jwt: string, algorithms: string[]): Promise<Verdict> {

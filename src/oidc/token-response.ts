@@ -38,3 +38,22 @@ export function readAccessToken(
     refreshedAt: request.now,
   }
 }
+
+/**
+ * Reads how long the refresh token lives, where the provider says so: `refresh_expires_in` as Keycloak writes it,
+ * `refresh_token_expires_in` as others do, as a number or as text.
+ *
+ * @returns epoch ms; null when nothing is said, when it has no end (0, from Keycloak), and for what is no time
+ */
+export function readGrantEnd(answer: TokenEndpointResponse, sentAt: number): number | null {
+  const said: readonly unknown[] = [answer.refresh_expires_in, answer.refresh_token_expires_in]
+  const seconds = said
+    .filter(isNumeric)
+    .map(Number)
+    .filter(value => value > 0)
+  return seconds.length === 0 ? null : sentAt + Math.min(...seconds, longestSeconds) * 1000
+}
+
+function isNumeric(value: unknown): value is number | string {
+  return Number.isFinite(value) || (typeof value === 'string' && /^\d{1,15}$/.test(value))
+}

@@ -53,7 +53,7 @@ export function createWire(config: ProviderConfig): CustomFetch {
     const headers = { ...options.headers, 'accept-encoding': 'identity', ...(detour === undefined ? {} : { host: issuer.host }) }
     const answer = await exchange(detour === undefined ? url : through(detour, url), { ...options, headers })
     // The library looks at the type only once it has failed to read the body.
-    if (goodStatuses.includes(answer.status) && !isReadable(answer, asksForJwt(options.headers))) {
+    if (goodStatuses.includes(answer.status) && !isReadable(answer, new Headers(options.headers).get('accept'))) {
       throw idpUnavailable(config, 'not_json', 'answered with something that is no JSON, or is packed, or can be read in two ways')
     }
     // Statuses that a `Response` does not have, or has without a body.
@@ -101,18 +101,18 @@ function through(origin: string, { pathname, search }: URL): URL {
   return Object.assign(new URL(origin), { pathname, search })
 }
 
-/** Whoever did not ask for a JWT reads the answer as JSON, whatever its type says. */
-function asksForJwt(headers: Readonly<Record<string, string>>): boolean {
-  return new Headers(headers).get('accept')?.includes(jwtType) === true
-}
-
+/**
+ * Whoever did not ask for a JWT reads the answer as JSON, whatever its type says. Whoever asked for nothing reads no
+ * body: a revocation is answered by its status (RFC 7009 §2.2), and must only be no page of somebody in between.
+ */
 function isReadable(
   { headers, body }: { readonly headers: Readonly<Record<string, unknown>>; readonly body: Buffer },
-  mayBeJwt: boolean,
+  accept: string | null,
 ): boolean {
-  if (!['', 'identity'].includes(wordOf(headers['content-encoding']))) return false
   const type = wordOf(headers['content-type'])
-  return (mayBeJwt && type === jwtType) || (jsonTypes.includes(type) && readStrictJson(body) !== undefined)
+  if (accept === null) return type !== 'text/html' || body.length === 0
+  if (!['', 'identity'].includes(wordOf(headers['content-encoding']))) return false
+  return (accept.includes(jwtType) && type === jwtType) || (jsonTypes.includes(type) && readStrictJson(body) !== undefined)
 }
 
 /** A header's value without parameters, in lower case. */

@@ -6,7 +6,8 @@ import type { SignedIn } from '../session/session.ts'
  * Decides whether a request may go on to a route's upstream. What the provider did not say is never
  * assumed: without `acr` a route that demands one is closed (NIST SP 800-63C-4 §2.5).
  *
- * A person who lacks a scope or claim is told so first: signing in again would not help.
+ * A person who lacks a scope or claim is told so first: signing in again would not help. Scopes of a token for an audience
+ * are looked at when that token is there.
  *
  * @param now epoch ms
  * @throws {GatewayError} `not_signed_in`, `insufficient_scope`, `claim_missing`, `step_up_required` with an
@@ -19,7 +20,8 @@ export function decideAccess(route: RouteRule, signedIn: SignedIn | null, now: n
     if (route.access === 'optional' && !demandsAnything(require)) return
     throw new GatewayError('not_signed_in', 'the route needs a session')
   }
-  if (require.scopes.length > 0) requireScopes(require.scopes, signedIn)
+  const slot = route.token?.slot ?? ''
+  if (require.scopes.length > 0 && slot === '') requireScopes(require.scopes, signedIn, slot)
   for (const name in require.claims) requireClaim(name, require.claims[name] ?? [], signedIn)
   if (require.acr.length > 0 || require.maxAgeMs !== undefined) requireAssurance(require, signedIn, now)
 }
@@ -30,9 +32,14 @@ function demandsAnything(require: Demands): boolean {
   return require.scopes.length > 0 || Object.keys(require.claims).length > 0 || require.acr.length > 0 || require.maxAgeMs !== undefined
 }
 
-/** The scopes are those that the provider granted, which may be fewer than were asked for. */
-function requireScopes(scopes: readonly string[], signedIn: SignedIn): void {
-  const granted = signedIn.vault.access['']?.scopes ?? []
+/**
+ * The scopes are those that the provider granted, which may be fewer than were asked for.
+ *
+ * @param slot of the token that goes to the upstream
+ * @throws {GatewayError} `insufficient_scope`
+ */
+export function requireScopes(scopes: readonly string[], signedIn: SignedIn, slot: string): void {
+  const granted = signedIn.vault.access[slot]?.scopes ?? []
   for (const scope of scopes) {
     if (granted.includes(scope)) continue
     throw new GatewayError('insufficient_scope', 'the access token lacks a scope of the route', {

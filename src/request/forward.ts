@@ -75,7 +75,7 @@ export function createForward(deps: ForwardDeps): Forward {
         headers: req.headers,
         exchange,
         person: signedIn !== null && rule.namesPerson ? personOf(signedIn) : null,
-        bearer: route.token === 'access' ? (signedIn?.vault.access['']?.token ?? null) : null,
+        bearer: route.token === null ? null : (signedIn?.vault.access[route.token.slot]?.token ?? null),
         contentLength: framing.kind === 'length' ? framing.length : null,
       })
       const corsHeaders = cors.answerHeaders(req.headers)

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { GatewayConfig, RouteRule } from '../config/config.ts'
+import type { GatewayConfig, RouteRule, TokenDemand } from '../config/config.ts'
 import { clientAddress, createTrustedProxies } from '../http/client-address.ts'
 import { type Cors, isPreflight } from '../http/cors.ts'
 import type { Exchange, Target } from '../http/exchange.ts'
@@ -11,7 +11,7 @@ import { describeFailure, type Log } from '../ops/log.ts'
 import { type Trail, writeRequest } from '../ops/trail.ts'
 import type { Families } from '../session/families.ts'
 import type { Credential, SignedIn } from '../session/session.ts'
-import { decideAccess } from './access.ts'
+import { decideAccess, requireScopes } from './access.ts'
 import { refuseCrossSite } from './cross-site.ts'
 import type { Forward } from './forward.ts'
 import type { Refuse } from './refuse.ts'
@@ -27,7 +27,7 @@ export interface StageDeps {
   readonly cookie: { readonly name: string; readonly isSecure: boolean }
   readonly readCookie: (raw: string) => Credential | null
   readonly families: Families
-  readonly freshToken: (signedIn: SignedIn) => SignedIn | Promise<SignedIn>
+  readonly freshToken: (signedIn: SignedIn, demand: TokenDemand) => SignedIn | Promise<SignedIn>
   readonly forward: Forward
   readonly refuse: Refuse
 }
@@ -46,6 +46,18 @@ export function createStages(deps: StageDeps) {
     const route = matchRoute(config.routes, target)
     admitMethod(route, method)
     return route
+  }
+
+  /** A token for an audience has scopes of its own, which nobody knows before it is there. */
+  async function admitToken(demand: TokenDemand, scopes: readonly string[], signedIn: SignedIn | Promise<SignedIn>): Promise<SignedIn> {
+    const renewed = await signedIn
+    requireScopes(scopes, renewed, demand.slot)
+    return renewed
+  }
+
+  function freshToken(demand: TokenDemand, scopes: readonly string[], signedIn: SignedIn): SignedIn | Promise<SignedIn> {
+    const renewed = deps.freshToken(signedIn, demand)
+    return demand.slot === '' || scopes.length === 0 ? renewed : admitToken(demand, scopes, renewed)
   }
 
   return {
@@ -110,7 +122,7 @@ export function createStages(deps: StageDeps) {
     },
 
     freshToken(route: RouteRule, signedIn: SignedIn | null): SignedIn | null | Promise<SignedIn> {
-      return signedIn === null || route.token === 'none' ? signedIn : deps.freshToken(signedIn)
+      return signedIn === null || route.token === null ? signedIn : freshToken(route.token, route.require.scopes, signedIn)
     },
 
     forward: deps.forward,

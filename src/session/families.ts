@@ -2,15 +2,7 @@ import type { Audit } from '../ops/audit.ts'
 import { type FamilyRecords, readTombstone, type Store } from '../store/store.ts'
 import { rootMember } from './credential.ts'
 import { isTouchDue, lifeOf, nextDeadline, passedDeadline, pushIdle, type Timeouts, tombstoneLifeMs } from './deadlines.ts'
-import {
-  type OpenedFamily,
-  type OpenFailure,
-  openFamily,
-  openUnheld,
-  sealNewFamily,
-  sealTouched,
-  sealVault,
-} from './family-records.ts'
+import { type OpenedFamily, type OpenFailure, openFamily, openUnheld, sealNewFamily, sealTouched, sealVault } from './family-records.ts'
 import type { Sealing } from './sealing.ts'
 import type { Beginning, Credential, Ended, EndReason, SessionRecord, SignedIn, SignIn, Vault } from './session.ts'
 import type { SessionIndex } from './session-index.ts'

@@ -47,7 +47,9 @@ export interface Vault {
   readonly idToken: string | null
   /** When the grant ends at the provider, where it says so; it moves with every renewal. */
   readonly grantExpiresAt: number | null
-  /** Access tokens by audience; the sign-in's own is under the empty string. */
+  /** What was asked for and what was granted at the sign-in: a renewal asks for nothing beyond (RFC 6749 §6). */
+  readonly scopes: readonly string[]
+  /** Access tokens by slot (TokenDemand); the sign-in's own is under the empty string. */
   readonly access: Readonly<Record<string, AccessToken>>
   readonly claims: Readonly<Record<string, unknown>>
 }
@@ -109,8 +111,10 @@ export interface SignIn {
   readonly sid: string | null
   readonly idToken: string | null
   readonly refreshToken: string | null
-  /** When the grant ends at the provider, where it says so. */
+  /** Until when the provider says that the refresh token can be used; null when it says nothing, or that it has no end. */
   readonly grantExpiresAt: number | null
+  /** What was asked for and what was granted. */
+  readonly scopes: readonly string[]
   readonly access: AccessToken
   readonly claims: Readonly<Record<string, unknown>>
 }

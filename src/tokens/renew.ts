@@ -171,16 +171,17 @@ function isRenewed(current: SignedIn, seen: SignedIn, { slot }: TokenDemand): bo
   return newer !== undefined && (newer.token !== older?.token || newer.refreshedAt !== older.refreshedAt)
 }
 
-function requestOf({ vault }: SignedIn, { audience, scopes }: TokenDemand) {
-  const granted = vault.access['']?.scopes ?? []
-  return audience === null ? { scopes: granted } : { scopes: granted, audience, requestScopes: scopes }
+function requestOf({ vault }: SignedIn, { slot, audience, scopes }: TokenDemand) {
+  const request = { scopes: vault.access[slot]?.scopes ?? scopes, granted: vault.scopes }
+  return audience === null ? request : { ...request, audience, requestScopes: scopes }
 }
 
 function withTokens(vault: Vault, slot: string, refreshed: Refreshed): Omit<Vault, 'version'> {
   return {
     ...vault,
     refreshToken: refreshed.refreshToken,
-    grantExpiresAt: refreshed.grantExpiresAt,
+    // Without a word about it, the same refresh token lives as long as before.
+    grantExpiresAt: refreshed.grantExpiresAt ?? (refreshed.refreshToken === vault.refreshToken ? vault.grantExpiresAt : null),
     idToken: refreshed.idToken ?? vault.idToken,
     access: { ...vault.access, [slot]: refreshed.access },
     claims: refreshed.claims ?? vault.claims,

@@ -41,7 +41,11 @@ export function createRevoke({ providers, audit, pause }: RevokeDeps): Revoke {
       for (const [hint, token] of inOrder(tokens)) if ((await revokeOne(provider, hint, token)) === 'unsupported') return
       audit('revocation', { ...line, outcome: 'ok' })
     } catch (error) {
-      audit('revocation', { ...line, outcome: 'failed', ...(error instanceof GatewayError && error.reason ? { reason: error.reason } : {}) })
+      audit('revocation', {
+        ...line,
+        outcome: 'failed',
+        ...(error instanceof GatewayError && error.reason ? { reason: error.reason } : {}),
+      })
     }
   }
 

@@ -170,6 +170,20 @@ describe('sallyport config explain', () => {
     }
   })
 
+  it('says for whom a token is', async () => {
+    const { out } = await explain('GET', '/api/invoices')
+
+    const lines = out.split('\n')
+    assert.ok(
+      lines.includes('  token       an access token for https://invoices.example.test with orders.read, renewed before it runs out'),
+      out,
+    )
+    assert.ok(
+      lines.includes('  sets        Authorization: Bearer, with an access token for https://invoices.example.test with orders.read'),
+      out,
+    )
+  })
+
   it('NHI-02 shows no secret, neither as text nor as JSON', async () => {
     const ran = await Promise.all([explain('GET', '/api/orders'), explain('GET', '/api/orders', '--json')])
 
@@ -186,7 +200,7 @@ describe('sallyport config explain', () => {
     assert.equal(answer.method, 'GET')
     assert.equal(answer.origin, 'https://admin.example.test')
     assert.equal(answer.outcome, 'forwarded')
-    assert.equal(answer.position, 2)
+    assert.equal(answer.position, 3)
     assert.equal(answer.withoutSession, 'sign_in')
     assert.equal(answer.route.path, '/')
     assert.equal(answer.url, 'http://admin:3000/')

@@ -25,6 +25,7 @@ describe('signing in at a real provider', async () => {
       amr: ['pwd'],
       sid: null,
       idToken: null,
+      grantExpiresAt: null,
       claims: { name: 'Alice Adams', email: 'alice@example.com', email_verified: true, groups: ['ops', 'admin'] },
     })
     assert.ok(Math.abs(authTime - before) < 10_000)

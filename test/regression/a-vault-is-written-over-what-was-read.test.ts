@@ -56,11 +56,14 @@ describe('A touch that fails while the vault is saved', () => {
     now += 10 * minute
     const signedIn = await readLive(families, credential)
     families.touch(signedIn)
+    // A touch sees to the index first.
+    await new Promise(resolve => setImmediate(resolve))
     await families.saveVault(signedIn, { ...signedIn.vault, refreshToken: 'next' })
     failTouch(new Error('the store is away'))
     await new Promise(resolve => setImmediate(resolve))
 
     families.touch(await readLive(families, credential))
+    await new Promise(resolve => setImmediate(resolve))
 
     assert.equal(touches, 2)
   })

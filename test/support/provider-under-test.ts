@@ -47,6 +47,7 @@ export function createProviderUnderTest(
     claims: {},
     logout: { hint: 'none', params: {} },
     responseMode: 'query',
+    audienceParameter: 'resource',
     par: 'auto',
     timeoutMs: 10_000,
     clockToleranceMs: 5_000,

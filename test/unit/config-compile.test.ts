@@ -62,6 +62,7 @@ describe('a compiled configuration', () => {
         clientId: 'sallyport',
         clientAuth: { method: 'client_secret_basic', secret: env.CLIENT_SECRET },
         responseMode: 'query',
+        audienceParameter: 'resource',
         par: 'auto',
         scopes: ['openid', 'profile', 'email'],
         authorizationParams: {},
@@ -83,7 +84,7 @@ describe('a compiled configuration', () => {
       encodedSlash: 'refuse',
       access: 'anyone',
       require: { scopes: [], claims: {}, acr: [] },
-      token: 'none',
+      token: null,
       identityHeaders: {},
       setHeaders: {},
       timeouts: { connectMs: 2000, headersMs: 30_000, idleMs: 60_000 },
@@ -113,6 +114,37 @@ describe('a compiled configuration', () => {
         ['/api/orders', 'api'],
         ['/', 'page'],
       ],
+    )
+  })
+
+  it('keeps tokens for one audience and the same scopes in one slot, apart from all others', () => {
+    const scopes = ['openid', 'orders.read', 'orders.write']
+    const { main } = (parse(base) as { identityProviders: { main: Options } }).identityProviders
+    const demands = [
+      'none',
+      'access',
+      { audience: 'https://orders.example.test' },
+      { audience: 'https://orders.example.test', scopes: ['orders.write', 'orders.read'] },
+      { audience: 'https://orders.example.test', scopes: ['orders.read', 'orders.write'] },
+      { audience: 'constructor' },
+    ]
+
+    const { routes } = compile({
+      identityProviders: { main: { ...main, scopes, audienceParameter: 'audience' } },
+      routes: demands.map((token, i) => ({ path: `/${i}`, upstream: 'http://web:3000', token })),
+    })
+
+    const [none, access, whole, first, second, awkward] = routes.map(({ token }) => token)
+    assert.equal(none, null)
+    assert.deepEqual(access, { slot: '', audience: null, scopes: [] })
+    assert.deepEqual(whole, { slot: 'https://orders.example.test ', audience: 'https://orders.example.test', scopes: [] })
+    assert.deepEqual(first, second)
+    assert.deepEqual(first?.scopes, ['orders.read', 'orders.write'])
+    assert.equal(new Set([access, whole, first, awkward].map(token => token?.slot)).size, 4)
+    assert.equal((awkward?.slot ?? '') in {}, false)
+    assert.deepEqual(
+      routes.map(({ kind }) => kind),
+      ['page', 'api', 'api', 'api', 'api', 'api'],
     )
   })
 

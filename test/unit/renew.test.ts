@@ -4,9 +4,9 @@ import { beforeEach, describe, it } from 'node:test'
 import type { TokenDemand } from '../../src/config/config.ts'
 import { GatewayError } from '../../src/errors.ts'
 import type { Provider, Refreshed } from '../../src/oidc/provider.ts'
+import type { Audit } from '../../src/ops/audit.ts'
 import { createCredential, randomToken } from '../../src/session/credential.ts'
 import type { Families } from '../../src/session/families.ts'
-import type { Audit } from '../../src/ops/audit.ts'
 import { createSealing } from '../../src/session/sealing.ts'
 import type { Credential, SignedIn } from '../../src/session/session.ts'
 import { createMemoryStore } from '../../src/store/memory.ts'
@@ -168,7 +168,7 @@ describe('renewal', () => {
     now += 290_000
     answers = [
       async () => {
-        await families.saveVault(signedIn, { ...signedIn.vault, refreshToken: 'theirs' })
+        await families.saveVault(signedIn, { ...signedIn.vault, refreshToken: 'theirs', access: { '': refreshed().access } })
         throw new GatewayError('session_expired', 'Refused.', { reason: 'invalid_grant' })
       },
     ]

@@ -97,7 +97,7 @@ function route(path: string, kind: RouteRule['kind']): RouteRule {
     encodedSlash: 'refuse',
     access: 'anyone',
     require: { scopes: [], claims: {}, acr: [] },
-    token: 'none',
+    token: null,
     identityHeaders: {},
     setHeaders: {},
     timeouts: { connectMs: 1, headersMs: 1, idleMs: 1 },
