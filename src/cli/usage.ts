@@ -33,11 +33,11 @@ Says which route a request matches and what will happen to it.
 ${configOption}
   --json          the answer as JSON`,
 
-  'keys generate': `Usage: sallyport keys generate [--kind cookie|sealing] [--json]
+  'keys generate': `Usage: sallyport keys generate [--kind cookie|sealing|admin] [--json]
 
 Prints a new key: 32 random bytes, base64url.
 
-  --kind KIND     what it is for: cookie (default) or sealing
+  --kind KIND     what it is for: cookie (default), sealing, or admin: a token for admin.tokens
   --json          the answer as JSON`,
 }
 
@@ -48,7 +48,7 @@ const overview = `Usage: sallyport <command> [options]
   config check      say everything that is wrong with a configuration
   config schema     print its JSON Schema
   config explain    say what will happen to a request
-  keys generate     print a new key for cookies or for sealing
+  keys generate     print a new key for cookies or sealing, or a token for administrators
 
   --help            after a command: its options
   --version         the version

@@ -15,6 +15,8 @@ export interface GatewayConfig {
     readonly trustedProxies: readonly string[]
     readonly tls?: { readonly cert: Buffer; readonly key: Buffer }
   }
+  /** Without it nobody administers over the network. */
+  readonly admin?: { readonly host: string; readonly port: number; readonly tokens: readonly AdminToken[] }
   readonly paths: { readonly base: string }
   /** In the order of the file, which is the order of the chooser page. */
   readonly identityProviders: readonly ProviderConfig[]
@@ -125,6 +127,13 @@ export interface SealingKey {
   /** Public: it stands in every record. 1 to 32 characters of A-Z a-z 0-9 _ -. */
   readonly id: string
   readonly key: Buffer
+}
+
+/** What an administrator's program presents. */
+export interface AdminToken {
+  /** Public: it stands in the audit. */
+  readonly id: string
+  readonly token: string
 }
 
 /** A configured path prefix with an upstream and rules. */
