@@ -1,5 +1,8 @@
 import { createHmac, randomBytes } from 'node:crypto'
+import type { RequestListener } from 'node:http'
 import type { DestinationStream } from 'pino'
+import { createAdmin } from './admin/create-admin.ts'
+import type { SessionAdmin } from './admin/session-admin.ts'
 import { createEndpoints, type Endpoints } from './auth/endpoints.ts'
 import type { GatewayConfig, ProviderConfig } from './config/config.ts'
 import { sessionCookieName } from './http/cookies.ts'
@@ -26,6 +29,8 @@ import { createRenew } from './tokens/renew.ts'
 export interface GatewayDeps {
   /** The engine; by default the one that `session.store` names. Whoever gives one closes it. */
   readonly store?: Store
+  /** What the admin port lists and ends. */
+  readonly sessionAdmin?: SessionAdmin
   /** Epoch milliseconds. */
   readonly now?: () => number
   readonly random?: Random
@@ -39,6 +44,8 @@ export interface GatewayDeps {
 export interface Assembly {
   readonly stages: Stages
   readonly endpoints: Endpoints
+  /** The listener of the admin port; null where the configuration has none. */
+  readonly admin: RequestListener | null
   readonly store: Store
   readonly log: Log
   close(): Promise<void>
@@ -73,9 +80,13 @@ export function assemble(config: GatewayConfig, deps: GatewayDeps): Assembly {
   const refuse = createRefuse({ config, cors, audit, log })
   const stages = createStages({ config, now, log, cors, cookie, readCookie, families, freshToken, forward, refuse })
   const endpoints = createEndpoints(config, { providers, attempts, families, cookie, audit, now, random }, stages)
+  const { sessionAdmin: sessions } = deps
+  const admin =
+    config.admin === undefined || sessions === undefined ? null : createAdmin({ tokens: config.admin.tokens, sessions, audit, log, now })
   return {
     stages,
     endpoints,
+    admin,
     store,
     log,
     async close() {
