@@ -93,10 +93,12 @@ describe('GET /admin/sessions', () => {
     assert.equal(((await response.json()) as { sessions: unknown[] }).sessions.length, 1)
   })
 
-  it('answers HEAD without a body', async () => {
+  it('answers HEAD without a body, and ends nothing', async () => {
+    admin.sessions.living = [makeSession()]
+
     const response = await call(ofAlice, { method: 'HEAD' })
 
-    assert.deepEqual([response.status, await response.text()], [200, ''])
+    assert.deepEqual([response.status, await response.text(), admin.sessions.living.length], [200, '', 1])
   })
 })
 

@@ -290,7 +290,16 @@ describe('sallyport', () => {
 
     const manifest = JSON.parse(readFileSync(join(projectRoot, 'package.json'), 'utf8')) as { version: string }
     assert.deepEqual(version, { code: 0, out: `${manifest.version}\n`, err: '' })
-    for (const command of ['serve', 'demo', 'config check', 'config schema', 'config explain', 'keys generate'])
+    for (const command of [
+      'serve',
+      'demo',
+      'config check',
+      'config schema',
+      'config explain',
+      'keys generate',
+      'sessions ls',
+      'sessions revoke',
+    ])
       assert.match(help.out, new RegExp(`^  ${command} `, 'm'))
     assert.match(group.out, /config check.*config schema.*config explain/s)
     assert.match(one.out, /^Usage: sallyport config explain METHOD PATH/)
@@ -298,7 +307,7 @@ describe('sallyport', () => {
   })
 
   it('helps with every command', async () => {
-    for (const command of ['serve', 'demo', 'keys generate', 'config schema']) {
+    for (const command of ['serve', 'demo', 'keys generate', 'config schema', 'sessions ls', 'sessions revoke']) {
       const ran = await sallyport([...command.split(' '), '--help'])
 
       assert.equal(ran.code, 0)
