@@ -35,7 +35,7 @@ export function openAdmin(given: { readonly admin?: string; readonly 'token-file
 
   async function send(method: string, path: string): Promise<{ response: Response; text: string }> {
     try {
-      const headers = { authorization, accept: 'application/json' }
+      const headers = { authorization, accept: 'application/json', 'user-agent': 'sallyport' }
       // A redirect is not followed: the token is for this address.
       const response = await fetch(origin + path, { method, headers, redirect: 'manual', signal: AbortSignal.timeout(timeoutMs) })
       return { response, text: await response.text() }

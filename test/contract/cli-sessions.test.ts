@@ -212,7 +212,7 @@ describe('sallyport sessions', () => {
     const ran = await sessions(['ls', '--admin', admin.url, ...ofAlice, '--token-file', file], { SALLYPORT_ADMIN_TOKEN: makeToken() })
 
     assert.equal(ran.code, 0)
-    assert.equal(admin.audit[0]?.key_id, 'ops')
+    assert.deepEqual([admin.audit[0]?.key_id, admin.audit[0]?.user_agent], ['ops', 'sallyport'])
   })
 
   it('ends with 3 when the token is not taken', async () => {
