@@ -29,7 +29,7 @@ export async function listSessions(args: readonly string[], terminal: Terminal):
 /** `sallyport sessions revoke`: ends one session with its children, or all of a user's. */
 export async function revokeSessions(args: readonly string[], terminal: Terminal): Promise<number> {
   const { values, positionals } = parseArgs({
-    args: [...args],
+    args: withIdsLast(args),
     options: { ...adminOptions, ...userOptions },
     allowPositionals: true,
   })
@@ -51,6 +51,13 @@ export async function revokeSessions(args: readonly string[], terminal: Terminal
   if (!Number.isInteger(revoked)) throw new CommandError('the answer does not say how many sessions ended', exitCode.other)
   terminal.print(`${revoked} session${revoked === 1 ? '' : 's'} ended`)
   return exitCode.ok
+}
+
+/** One id in 64 begins with a dash, and would pass for options; no option of ours has the length of one (22). */
+function withIdsLast(args: readonly string[]): string[] {
+  if (args.includes('--')) return [...args]
+  const { ids = [], others = [] } = Object.groupBy(args, arg => (/^-[\w-]{21}(\.[\w-]+)?$/.test(arg) ? 'ids' : 'others'))
+  return [...others, '--', ...ids]
 }
 
 /** @returns null when neither was given */

@@ -53,11 +53,10 @@ ${adminOptions}
   --sub S         the user's id there
   --json          the gateway's answer as JSON`,
 
-  'sessions revoke': `Usage: sallyport sessions revoke --admin URL [--token-file FILE] [--] SESSION_ID
+  'sessions revoke': `Usage: sallyport sessions revoke --admin URL [--token-file FILE] SESSION_ID
        sallyport sessions revoke --admin URL [--token-file FILE] --provider P --sub S
 
 Ends one session, with those that were delegated from it, or all sessions of a user.
-An id that begins with - goes last, after --.
 
 ${adminOptions}
   --provider P    the provider's name in the configuration

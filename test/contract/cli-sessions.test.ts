@@ -169,15 +169,27 @@ describe('sallyport sessions revoke', () => {
     assert.deepEqual(admin.sessions.living, [other])
   })
 
-  it('ends one whose id looks like an option, and says how to write that', async () => {
-    const id = `-${'x'.repeat(21)}`
-    admin.sessions.living = [makeSession({ sessionId: id })]
+  it('ends one whose id looks like an option', async () => {
+    for (const id of [`-${'x'.repeat(21)}`, `--${'-'.repeat(20)}`, `-h${'_'.repeat(20)}.1`]) {
+      for (const args of [
+        [id, '--admin', admin.url],
+        ['--admin', admin.url, id],
+        ['--admin', admin.url, '--', id],
+      ]) {
+        admin.sessions.living = [makeSession({ sessionId: id })]
 
-    const [taken, meant] = [await revoke(id), await revoke('--', id)]
+        const ran = await sessions(['revoke', ...args])
 
-    assert.equal(taken.code, 2)
-    assert.match(taken.err, /after '--'/)
-    assert.deepEqual([meant.code, admin.sessions.living], [0, []])
+        assert.deepEqual([ran.code, admin.sessions.living], [0, []], ran.err)
+      }
+    }
+  })
+
+  it('takes no such id for the value of an option', async () => {
+    const ran = await revoke('--provider', 'main', '--sub', `-${'x'.repeat(21)}`)
+
+    assert.deepEqual([ran.code, ran.out], [2, ''])
+    assert.equal(admin.sessions.asked, 0)
   })
 
   it('ends all sessions of a user, and says how many', async () => {
