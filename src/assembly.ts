@@ -1,6 +1,9 @@
 import { createHmac, randomBytes } from 'node:crypto'
+import type { RequestListener } from 'node:http'
 import { setTimeout } from 'node:timers/promises'
 import type { DestinationStream } from 'pino'
+import { createAdmin } from './admin/create-admin.ts'
+import type { SessionAdmin } from './admin/session-admin.ts'
 import { createEndpoints, type Endpoints } from './auth/endpoints.ts'
 import type { GatewayConfig, ProviderConfig } from './config/config.ts'
 import { sessionCookieName } from './http/cookies.ts'
@@ -49,6 +52,8 @@ export interface GatewayDeps {
 export interface Assembly {
   readonly stages: Stages
   readonly endpoints: Endpoints
+  /** The listener of the admin port; null where the configuration has none. */
+  readonly admin: RequestListener | null
   readonly store: Store
   readonly log: Log
   close(): Promise<void>
@@ -90,9 +95,16 @@ export function assemble(config: GatewayConfig, deps: GatewayDeps): Assembly {
   const refuse = createRefuse({ config, cors, audit, log })
   const stages = createStages({ config, now, log, cors, cookie, readCookie, families, freshToken, forward, refuse })
   const endpoints = createEndpoints(config, { providers, attempts, families, endings, admit, cookie, audit, now, random }, stages)
+  const sessions: SessionAdmin = {
+    list: list.ofUser,
+    endOne: sessionId => endings.one(sessionId, 'admin'),
+    endAll: user => endings.all(user, 'admin'),
+  }
+  const admin = config.admin === undefined ? null : createAdmin({ tokens: config.admin.tokens, sessions, audit, log, now })
   return {
     stages,
     endpoints,
+    admin,
     store,
     log,
     async close() {

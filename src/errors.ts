@@ -31,6 +31,7 @@ const table = {
   body_too_large: { status: 413, log: 'info', title: 'The request is too large' },
   uri_too_long: { status: 414, log: 'info', title: 'The address is too long' },
   wrong_authority: { status: 421, log: 'warn', title: 'This host name is not served here' },
+  too_many_requests: { status: 429, log: 'warn', title: 'Too many requests. Please try again in a moment', retryAfterSeconds: 1 },
   headers_too_large: { status: 431, log: 'info', title: 'The request headers are too large' },
   upstream_unreachable: { status: 502, log: 'error', title: 'The service behind this address cannot be reached' },
   upstream_invalid_response: { status: 502, log: 'error', title: 'The service behind this address gave no usable answer' },

@@ -12,6 +12,8 @@ export interface Gateway {
   readonly handler: RequestListener
   /** The same as an Express app, for supertest and for mounting in another app. */
   readonly app: Express
+  /** The same for the admin port, which is another server's: createAdminServer. Null without `admin` in the configuration. */
+  readonly adminHandler: RequestListener | null
   readonly log: Log
   /** Resolves when the store answers. Nothing has to wait for it: until then what needs the store gets 503. */
   ready(): Promise<void>
@@ -26,7 +28,7 @@ export interface Gateway {
  * page to read.
  */
 export function createGateway(config: GatewayConfig, deps: GatewayDeps = {}): Gateway {
-  const { stages, endpoints, store, log, close } = assemble(config, deps)
+  const { stages, endpoints, admin, store, log, close } = assemble(config, deps)
 
   async function serve(req: IncomingMessage, res: ServerResponse): Promise<void> {
     const trail = stages.openTrail(req)
@@ -59,7 +61,7 @@ export function createGateway(config: GatewayConfig, deps: GatewayDeps = {}): Ga
   }
 
   const handler: RequestListener = (req, res) => void serve(req, res)
-  return { handler, app: mountable(handler), log, ready: () => store.ping(), close }
+  return { handler, app: mountable(handler), adminHandler: admin, log, ready: () => store.ping(), close }
 }
 
 /** Mounted under a path, the gateway still sees the whole one: its routes are absolute. */

@@ -5,7 +5,7 @@ import type { GatewayConfig } from './config/config.ts'
 import { describeError, type GatewayErrorCode } from './errors.ts'
 
 /**
- * Limits of the public port. A slow client costs a socket for these long, no longer (RFC 9112 §9.5); the
+ * Limits of every port. A slow client costs a socket for these long, no longer (RFC 9112 §9.5); the
  * keep-alive outlives the 60 s that most load balancers keep theirs, so that they close first.
  */
 export const limits = {
@@ -19,7 +19,16 @@ export const limits = {
 } as const
 
 /** Creates the public server, http or https as `listen.tls` says; it does not listen yet. */
-export function createPublicServer(listen: GatewayConfig['listen'], handler: RequestListener): Server {
+export function createPublicServer({ tls }: GatewayConfig['listen'], handler: RequestListener): Server {
+  return createServer(tls, handler)
+}
+
+/** Creates the server of the admin port: http, with the limits of the public one. */
+export function createAdminServer(handler: RequestListener): Server {
+  return createServer(undefined, handler)
+}
+
+function createServer(tls: GatewayConfig['listen']['tls'], handler: RequestListener): Server {
   const options = {
     maxHeaderSize: limits.maxHeaderBytes,
     headersTimeout: limits.headersTimeoutMs,
@@ -32,9 +41,7 @@ export function createPublicServer(listen: GatewayConfig['listen'], handler: Req
     noDelay: true,
   }
   const server: Server =
-    listen.tls === undefined
-      ? http.createServer(options, handler)
-      : https.createServer({ ...options, ...listen.tls, minVersion: 'TLSv1.2' }, handler)
+    tls === undefined ? http.createServer(options, handler) : https.createServer({ ...options, ...tls, minVersion: 'TLSv1.2' }, handler)
   server.on('clientError', answerClientError)
   return server
 }

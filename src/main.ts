@@ -1,22 +1,40 @@
 import { loadConfig } from './config/load.ts'
 import { createGateway } from './gateway.ts'
-import { closeServer, createPublicServer, listen } from './listeners.ts'
+import { closeServer, createAdminServer, createPublicServer, listen } from './listeners.ts'
 
 // How long running requests may take to finish once the program is asked to stop.
 const graceMs = 10_000
 
-/** Loads the configuration, listens, and stops cleanly on SIGTERM and SIGINT. Resolves when it listens. */
+/**
+ * Loads the configuration, listens, and stops cleanly on SIGTERM and SIGINT. Resolves when it listens; what was opened
+ * is closed again when a port cannot be had.
+ */
 export async function serve(files: readonly string[]): Promise<void> {
   const config = loadConfig(files)
   const gateway = createGateway(config)
   const server = createPublicServer(config.listen, gateway.handler)
-  const port = await listen(server, config.listen)
-  gateway.log.write('info', 'listening', { host: config.listen.host, port })
+  const admin = gateway.adminHandler === null ? null : createAdminServer(gateway.adminHandler)
 
-  const stop = once(async () => {
-    gateway.log.write('info', 'stopping')
-    await closeServer(server, graceMs)
+  const close = async () => {
+    await Promise.all([closeServer(server, graceMs), admin === null ? null : closeServer(admin, graceMs)])
     await gateway.close()
+  }
+  try {
+    // The public port last: who is answered there finds everything running.
+    if (admin !== null && config.admin !== undefined) {
+      const port = await listen(admin, config.admin)
+      gateway.log.write('info', 'admin_listening', { host: config.admin.host, port })
+    }
+    const port = await listen(server, config.listen)
+    gateway.log.write('info', 'listening', { host: config.listen.host, port })
+  } catch (error) {
+    await close()
+    throw error
+  }
+
+  const stop = once(() => {
+    gateway.log.write('info', 'stopping')
+    return close()
   })
   process.on('SIGTERM', stop)
   process.on('SIGINT', stop)

@@ -13,7 +13,7 @@ const layers: readonly (readonly string[])[] = [
   ['main.ts', 'demo'],
   ['gateway.ts', 'listeners.ts'],
   ['assembly.ts'],
-  ['request', 'auth'],
+  ['request', 'auth', 'admin'],
   ['tokens'],
   ['session', 'oidc'],
   ['store'],

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { ConfigError } from '../config/mistakes.ts'
-import { type Command, type Terminal, UsageError } from './terminal.ts'
+import { type Command, CommandError, exitCode, type Terminal, UsageError } from './terminal.ts'
 import { usageOf } from './usage.ts'
 
 // Each is imported when it is asked for: `keys generate` starts without the schema, `config` without the gateway.
@@ -11,9 +11,9 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   'config schema': async () => (await import('./config-schema.ts')).printSchema,
   'config explain': async () => (await import('./config-explain.ts')).explainRequest,
   'keys generate': async () => (await import('./keys.ts')).generateKey,
+  'sessions ls': async () => (await import('./sessions.ts')).listSessions,
+  'sessions revoke': async () => (await import('./sessions.ts')).revokeSessions,
 }
-
-const exitCode = { ok: 0, other: 1, usageOrConfig: 2 }
 
 /**
  * Runs a command line.
@@ -53,6 +53,10 @@ function complain(error: unknown, terminal: Terminal): number {
     return exitCode.usageOrConfig
   }
   if (!(error instanceof Error)) throw error
+  if (error instanceof CommandError) {
+    terminal.remark(`sallyport: ${error.message}`)
+    return error.exitCode
+  }
   const code = 'code' in error ? String(error.code) : ''
   if (error instanceof UsageError || code.startsWith('ERR_PARSE_ARGS_')) {
     terminal.remark(`sallyport: ${error.message}`)

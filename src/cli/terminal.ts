@@ -19,6 +19,20 @@ export class UsageError extends Error {
   override name = 'UsageError'
 }
 
+/** Contract.md section 11. */
+export const exitCode = { ok: 0, other: 1, usageOrConfig: 2, denied: 3, unreachable: 6 } as const
+
+/** What a command could not do, in a sentence for the person, and the exit code that says so to a program. */
+export class CommandError extends Error {
+  override name = 'CommandError'
+  readonly exitCode: number
+
+  constructor(message: string, exitCode: number) {
+    super(message)
+    this.exitCode = exitCode
+  }
+}
+
 /** The terminal of this process. */
 export function openTerminal(): Terminal {
   return {

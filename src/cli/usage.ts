@@ -1,6 +1,10 @@
 const configOption = `  --config FILE   a configuration file; may be given several times: maps merge, lists replace.
                   Without it, the files named in SALLYPORT_CONFIG`
 
+const adminOptions = `  --admin URL     the admin port of a gateway: https, or http on this machine itself
+  --token-file FILE
+                  holds the token, one of admin.tokens. Without it: SALLYPORT_ADMIN_TOKEN`
+
 const usages: Readonly<Record<string, string>> = {
   serve: `Usage: sallyport serve [--config FILE]...
 
@@ -33,12 +37,30 @@ Says which route a request matches and what will happen to it.
 ${configOption}
   --json          the answer as JSON`,
 
-  'keys generate': `Usage: sallyport keys generate [--kind cookie|sealing] [--json]
+  'keys generate': `Usage: sallyport keys generate [--kind cookie|sealing|admin] [--json]
 
 Prints a new key: 32 random bytes, base64url.
 
-  --kind KIND     what it is for: cookie (default) or sealing
+  --kind KIND     what it is for: cookie (default), sealing, or admin: a token for admin.tokens
   --json          the answer as JSON`,
+
+  'sessions ls': `Usage: sallyport sessions ls --admin URL --provider P --sub S [--token-file FILE] [--json]
+
+Lists the sessions of a user, the newest first.
+
+${adminOptions}
+  --provider P    the provider's name in the configuration
+  --sub S         the user's id there
+  --json          the gateway's answer as JSON`,
+
+  'sessions revoke': `Usage: sallyport sessions revoke --admin URL [--token-file FILE] SESSION_ID
+       sallyport sessions revoke --admin URL [--token-file FILE] --provider P --sub S
+
+Ends one session, with those that were delegated from it, or all sessions of a user.
+
+${adminOptions}
+  --provider P    the provider's name in the configuration
+  --sub S         the user's id there`,
 }
 
 const overview = `Usage: sallyport <command> [options]
@@ -48,12 +70,14 @@ const overview = `Usage: sallyport <command> [options]
   config check      say everything that is wrong with a configuration
   config schema     print its JSON Schema
   config explain    say what will happen to a request
-  keys generate     print a new key for cookies or for sealing
+  keys generate     print a new key for cookies or sealing, or a token for administrators
+  sessions ls       list a user's sessions, as an administrator
+  sessions revoke   end them
 
   --help            after a command: its options
   --version         the version
 
-Exit codes: 0 ok, 1 other, 2 usage or configuration.`
+Exit codes: 0 ok, 1 other, 2 usage or configuration, 3 denied, 6 gateway unreachable.`
 
 /** How to call a command; the overview for any other name, or those commands that begin with it. */
 export function usageOf(name: string): string {

@@ -1,21 +1,37 @@
 import type { ClientAuths } from './client-auth.ts'
-import type { ClientAuth, GatewayConfig, Origin, ProviderConfig, RouteRule, SealingKey, SessionConfig, TokenDemand } from './config.ts'
+import type {
+  AdminToken,
+  ClientAuth,
+  GatewayConfig,
+  Origin,
+  ProviderConfig,
+  RouteRule,
+  SealingKey,
+  SessionConfig,
+  TokenDemand,
+} from './config.ts'
+import { defaultListenHost } from './hosts.ts'
 import type { ConfigOptions } from './schema.ts'
 import type { ProviderOptions } from './schema-provider.ts'
 import type { RouteOptions } from './schema-routes.ts'
 
 /** Turns options that passed every check into what the program reads. */
-export function buildConfig(options: ConfigOptions, sealingKeys: readonly SealingKey[], clientAuths: ClientAuths): GatewayConfig {
-  const { listen, session } = options
+export function buildConfig(
+  options: ConfigOptions,
+  secrets: { readonly sealingKeys: readonly SealingKey[]; readonly clientAuths: ClientAuths; readonly adminTokens: readonly AdminToken[] },
+): GatewayConfig {
+  const { listen, session, admin } = options
+  const { sealingKeys, clientAuths, adminTokens } = secrets
   const origins = options.origins.map(buildOrigin)
   return {
     origins: atLeastOne(origins),
     listen: {
-      host: listen.host ?? (session.cookie.insecure ? '127.0.0.1' : '0.0.0.0'),
+      host: listen.host ?? defaultListenHost(session.cookie),
       port: listen.port,
       trustedProxies: listen.trustedProxies,
       ...(listen.tls && { tls: { cert: Buffer.from(listen.tls.cert), key: Buffer.from(listen.tls.key) } }),
     },
+    ...(admin && { admin: { host: admin.host, port: admin.port, tokens: adminTokens } }),
     paths: options.paths,
     identityProviders: Object.entries(options.identityProviders).map(([id, provider]) =>
       buildProvider(id, provider, existing(clientAuths.get(id))),

@@ -1,5 +1,8 @@
+import type { AdminTokens } from './admin-tokens.ts'
+import { checkAdmin } from './check-admin.ts'
 import { checkOrigins } from './check-origins.ts'
 import { checkProviders } from './check-providers.ts'
+import { checkReuse } from './check-reuse.ts'
 import { checkRoutes } from './check-routes.ts'
 import { checkSession } from './check-session.ts'
 import type { ClientAuths } from './client-auth.ts'
@@ -14,6 +17,7 @@ export type Report = (path: ConfigPath, message: string) => void
 export interface Evidence {
   readonly keys: Keys
   readonly clientAuths: ClientAuths
+  readonly adminTokens: AdminTokens
   /** Epoch ms: certificates have dates. */
   readonly now: number
 }
@@ -24,7 +28,9 @@ export function checkDraft(draft: Draft, evidence: Evidence): readonly Mistake[]
   const report: Report = (path, message) => mistakes.push({ path, message })
   checkOrigins(draft, report)
   checkProviders(draft, evidence, report)
-  checkSession(draft, evidence, report)
+  checkSession(draft, report)
+  checkAdmin(draft, evidence, report)
+  checkReuse(draft, evidence, report)
   checkRoutes(draft, report)
   return mistakes
 }

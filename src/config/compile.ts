@@ -1,3 +1,4 @@
+import { readAdminTokens } from './admin-tokens.ts'
 import { buildConfig } from './build.ts'
 import { checkProcess } from './check-process.ts'
 import { checkDraft } from './checks.ts'
@@ -43,16 +44,19 @@ export function judgeOptions(
   const { draft, mistakes: misread } = readDraft(resolved.value, resolved.mistakes)
   const { keys, mistakes: unreadable } = readKeys(draft, deps)
   const { clientAuths, mistakes: unproven } = readClientAuths(draft, deps)
-  const contradictions = checkDraft(draft, { keys, clientAuths, now: now() })
+  const { adminTokens, mistakes: unusable } = readAdminTokens(draft, deps)
+  const contradictions = checkDraft(draft, { keys, clientAuths, adminTokens, now: now() })
   const mistakes = [
     ...checkProcess(deps.env, process.execArgv),
     ...resolved.mistakes,
     ...misread,
     ...unreadable,
     ...unproven,
+    ...unusable,
     ...contradictions,
   ]
 
   if (mistakes.length > 0 || draft.whole === null) return { mistakes }
-  return { config: deepFreeze(buildConfig(draft.whole, [...keys.values()], clientAuths)) }
+  const secrets = { sealingKeys: [...keys.values()], clientAuths, adminTokens: [...adminTokens.values()] }
+  return { config: deepFreeze(buildConfig(draft.whole, secrets)) }
 }

@@ -15,6 +15,8 @@ export interface GatewayConfig {
     readonly trustedProxies: readonly string[]
     readonly tls?: { readonly cert: Buffer; readonly key: Buffer }
   }
+  /** Without it nobody administers over the network. */
+  readonly admin?: { readonly host: string; readonly port: number; readonly tokens: readonly AdminToken[] }
   readonly paths: { readonly base: string }
   /** In the order of the file, which is the order of the chooser page. */
   readonly identityProviders: readonly ProviderConfig[]
@@ -138,6 +140,13 @@ export interface TokenDemand {
   readonly audience: string | null
   /** To ask for, in the order of the alphabet. Empty: whatever the provider gives. */
   readonly scopes: readonly string[]
+}
+
+/** What an administrator's program presents. */
+export interface AdminToken {
+  /** Public: it stands in the audit. */
+  readonly id: string
+  readonly token: string
 }
 
 /** A configured path prefix with an upstream and rules. */

@@ -1,6 +1,7 @@
 import type { z } from 'zod'
 import { type ConfigPath, isWithin, type Mistake } from './mistakes.ts'
 import { type ConfigOptions, configSchema } from './schema.ts'
+import { type AdminOptions, admin } from './schema-admin.ts'
 import { isMap } from './schema-forms.ts'
 import type { ProviderOptions } from './schema-provider.ts'
 import type { RouteOptions } from './schema-routes.ts'
@@ -12,7 +13,8 @@ import { mistakesFrom, sentenceFor } from './sentences.ts'
  * not keep the mistakes around it from being told in the same run.
  */
 export interface Draft {
-  readonly sections: Partial<Omit<ConfigOptions, 'identityProviders' | 'routes' | 'session'>>
+  readonly sections: Partial<Omit<ConfigOptions, 'admin' | 'identityProviders' | 'routes' | 'session'>>
+  readonly admin: Partial<AdminOptions>
   readonly session: Partial<SessionOptions>
   readonly providers: ReadonlyMap<string, Partial<ProviderOptions>>
   /** By position in the list. */
@@ -50,7 +52,8 @@ function readParts(value: unknown, unreadable: readonly ConfigPath[]): Omit<Draf
   const routeList = Array.isArray(routes) ? routes : []
   return {
     isUnreadable,
-    sections: readMembers(configSchema.omit({ identityProviders: true, routes: true, session: true }), options, []),
+    sections: readMembers(configSchema.omit({ admin: true, identityProviders: true, routes: true, session: true }), options, []),
+    admin: readMembers(admin, options.admin, ['admin']),
     session: readMembers(shape.session, session, ['session']),
     providers: new Map(providers),
     routes: new Map(routeList.map((entry, i) => [i, readMembers(shape.routes.def.element, entry, ['routes', i])])),

@@ -7,6 +7,11 @@ export function isLoopback(host: string): boolean {
   return isIPv4(host) && host.startsWith('127.')
 }
 
+/** Where the public port is when nobody says so: cookies without Secure keep it on this machine (CKE-16). */
+export function defaultListenHost(cookie: { readonly insecure: boolean } | undefined): string {
+  return cookie?.insecure === true ? '127.0.0.1' : '0.0.0.0'
+}
+
 /**
  * What is wrong with a text that should be an origin as the URL standard serialises it; null when nothing is.
  *

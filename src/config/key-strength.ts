@@ -8,6 +8,13 @@ export function cookieKeyProblem(key: string): string | null {
   return isPlaceholder(key) || isGuessable(key) ? 'does not look random: make one with sallyport keys generate' : null
 }
 
+/** What is wrong with a text that should be a bearer token; null when nothing is. */
+export function tokenProblem(token: string): string | null {
+  // RFC 6750 §2.1: what a header can carry.
+  if (!/^[A-Za-z0-9._~+/-]+=*$/.test(token)) return 'must be of letters, digits and - . _ ~ + /: make one with sallyport keys generate'
+  return cookieKeyProblem(token)
+}
+
 /** The 32 bytes of a sealing key, or what is wrong with its text: base64, base64url or hex, however it is padded. */
 export function decodeSealingKey(text: string): { key: Buffer } | { problem: string } {
   const key = /^[0-9a-f]{64}$/i.test(text)

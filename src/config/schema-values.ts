@@ -1,4 +1,5 @@
 import { X509Certificate } from 'node:crypto'
+import { isIP } from 'node:net'
 import { z } from 'zod'
 import { httpsProblem, originProblem } from './hosts.ts'
 import { secrets } from './references.ts'
@@ -68,6 +69,11 @@ export function size(max: string) {
 function parseSize(written: string): number {
   const unit = written.replace(/\d+/, '') as keyof typeof bytesPerUnit
   return Number.parseInt(written, 10) * bytesPerUnit[unit]
+}
+
+/** An address of this machine. */
+export function listenAddress() {
+  return judgedText(value => (isIP(value) !== 0 || value === 'localhost' ? null : 'must be an IP address or localhost'))
 }
 
 export function origin() {

@@ -1,14 +1,13 @@
 import { isIP } from 'node:net'
 import { z } from 'zod'
+import { admin } from './schema-admin.ts'
 import { provider, providerId } from './schema-provider.ts'
 import { route } from './schema-routes.ts'
 import { session } from './schema-session.ts'
-import { certificates, distinct, judgedText, origin, path, secret, text, whole } from './schema-values.ts'
+import { certificates, distinct, judgedText, listenAddress, origin, path, secret, text, whole } from './schema-values.ts'
 
 const listen = z.strictObject({
-  host: judgedText(value => (isIP(value) !== 0 || value === 'localhost' ? null : 'must be an IP address or localhost'))
-    .optional()
-    .describe('Address to listen on. Without it: 0.0.0.0; with session.cookie.insecure 127.0.0.1.'),
+  host: listenAddress().optional().describe('Address to listen on. Without it: 0.0.0.0; with session.cookie.insecure 127.0.0.1.'),
   port: whole(0, 65535).prefault(8080).describe('TCP port; 0 lets the system choose one.'),
   trustedProxies: distinct(judgedText(blockProblem))
     .default([])
@@ -48,6 +47,7 @@ const logo = judgedText(value =>
 export const configSchema = z.strictObject({
   origins: distinct(origin()).min(1).describe('The origins that browsers see; the first is the default; https unless on loopback.'),
   listen: listen.prefault({}).describe('Where the gateway listens.'),
+  admin: admin.optional().describe('Where administrators call, on a port of its own: nowhere, unless this section is there.'),
   paths: z
     .strictObject({
       base: path()

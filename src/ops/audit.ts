@@ -14,6 +14,7 @@ import type { Log } from './log.ts'
  *   session_ended    a session ended for another reason (reason)
  *   record_rejected  a stored record was altered, or sealed under a key we do not have (reason)
  *   subject_changed  a sign-in replaced another person's session in the same browser
+ *   admin            somebody called at the admin port, let in or not (outcome, key_id)
  */
 export const auditEvents = [
   'sign_in',
@@ -25,6 +26,7 @@ export const auditEvents = [
   'session_ended',
   'record_rejected',
   'subject_changed',
+  'admin',
 ] as const
 
 export type AuditEvent = (typeof auditEvents)[number]

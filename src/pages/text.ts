@@ -59,6 +59,7 @@ export const advice: Readonly<Record<GatewayErrorCode, Advice>> = {
   body_too_large: { text: 'Send less at a time.', link: 'home' },
   uri_too_long: { text: 'Begin at the start page.', link: 'home' },
   wrong_authority: { text: 'Check the address.', link: 'home' },
+  too_many_requests: { text: 'Try again in a few seconds.', link: 'retry' },
   headers_too_large: { text: 'Delete the cookies of this site and try again.', link: 'home' },
   upstream_unreachable: { text: `Try again in a minute. ${askSupport}`, link: 'retry' },
   upstream_invalid_response: { text: `Try again in a minute. ${askSupport}`, link: 'retry' },

@@ -30,10 +30,15 @@ export function parseCredential(text: string): Credential | null {
   const parts = text.split('.')
   const [familyId, member, secret] = parts
   if (parts.length !== 3 || familyId === undefined || member === undefined || secret === undefined) return null
-  if (familyId.length !== familyIdLength || secret.length !== secretLength) return null
+  if (!isFamilyId(familyId) || secret.length !== secretLength) return null
   if (member.length === 0 || member.length > longestMember) return null
-  if (!isBase64Url(familyId) || !isBase64Url(member) || !isBase64Url(secret)) return null
+  if (!isBase64Url(member) || !isBase64Url(secret)) return null
   return { familyId, member, secret }
+}
+
+/** Whether text can be a family's id: what passes is safe in a store key. */
+export function isFamilyId(text: string): boolean {
+  return text.length === familyIdLength && isBase64Url(text)
 }
 
 /** What a session record keeps of the secret: SHA-256, base64url. */

@@ -1,4 +1,5 @@
 import type { Audit } from '../ops/audit.ts'
+import { isFamilyId } from '../session/credential.ts'
 import type { Families } from '../session/families.ts'
 import type { Credential, Ended, EndReason, User } from '../session/session.ts'
 import type { SessionIndex, Whose } from '../session/session-index.ts'
@@ -61,7 +62,8 @@ export function createEndings({ families, index, revoke, audit }: EndingsDeps): 
 
     replace: credential => families.end(credential, 'logged_out'),
 
-    one: (sessionId, cause, user) => endUnheld(sessionId, cause, record => user === undefined || belongsTo(record, user)),
+    one: async (sessionId, cause, user) =>
+      isFamilyId(sessionId) && endUnheld(sessionId, cause, record => user === undefined || belongsTo(record, user)),
 
     async all(whose, cause, { except, and } = {}) {
       const fits = (record: Parameters<typeof belongsTo>[0]) => belongsTo(record, whose) && (and === undefined || belongsTo(record, and))

@@ -248,22 +248,27 @@ describe('sallyport keys generate', () => {
   })
 
   it('makes keys that the gateway takes', async () => {
-    const [cookie, sealing] = await Promise.all([
+    const [cookie, sealing, admin] = await Promise.all([
       sallyport(['keys', 'generate', '--json']),
       sallyport(['keys', 'generate', '--kind=sealing', '--json']),
+      sallyport(['keys', 'generate', '--kind=admin', '--json']),
     ])
 
-    const env = { COOKIE_KEY: JSON.parse(cookie.out).key, SEALING_KEY: JSON.parse(sealing.out).key }
-    const ran = await sallyport(['config', 'check', '--config', good], env)
+    const over = write('admin.yaml', 'admin: { tokens: [{ id: ops, env: ADMIN_TOKEN }] }\n')
+    const env = { COOKIE_KEY: JSON.parse(cookie.out).key, SEALING_KEY: JSON.parse(sealing.out).key, ADMIN_TOKEN: JSON.parse(admin.out).key }
+    const ran = await sallyport(['config', 'check', '--config', good, '--config', over], env)
 
-    assert.deepEqual([JSON.parse(cookie.out).kind, JSON.parse(sealing.out).kind], ['cookie', 'sealing'])
+    assert.deepEqual(
+      [cookie, sealing, admin].map(({ out }) => JSON.parse(out).kind),
+      ['cookie', 'sealing', 'admin'],
+    )
     assert.equal(ran.code, 0, ran.err)
   })
 
   it('knows no other kind', async () => {
     const ran = await sallyport(['keys', 'generate', '--kind', 'api'])
 
-    assert.deepEqual(ran, { code: 2, out: '', err: 'sallyport: --kind is cookie or sealing\n' })
+    assert.deepEqual(ran, { code: 2, out: '', err: 'sallyport: --kind is cookie, sealing or admin\n' })
   })
 
   it('starts without the schema, Express and the OpenID client', async () => {
@@ -299,7 +304,16 @@ describe('sallyport', () => {
 
     const manifest = JSON.parse(readFileSync(join(projectRoot, 'package.json'), 'utf8')) as { version: string }
     assert.deepEqual(version, { code: 0, out: `${manifest.version}\n`, err: '' })
-    for (const command of ['serve', 'demo', 'config check', 'config schema', 'config explain', 'keys generate'])
+    for (const command of [
+      'serve',
+      'demo',
+      'config check',
+      'config schema',
+      'config explain',
+      'keys generate',
+      'sessions ls',
+      'sessions revoke',
+    ])
       assert.match(help.out, new RegExp(`^  ${command} `, 'm'))
     assert.match(group.out, /config check.*config schema.*config explain/s)
     assert.match(one.out, /^Usage: sallyport config explain METHOD PATH/)
@@ -307,7 +321,7 @@ describe('sallyport', () => {
   })
 
   it('helps with every command', async () => {
-    for (const command of ['serve', 'demo', 'keys generate', 'config schema']) {
+    for (const command of ['serve', 'demo', 'keys generate', 'config schema', 'sessions ls', 'sessions revoke']) {
       const ran = await sallyport([...command.split(' '), '--help'])
 
       assert.equal(ran.code, 0)

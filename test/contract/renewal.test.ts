@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, it } from 'node:test'
+import { eventually } from '../support/eventually.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
 import { type IdentityProvider, startIdentityProvider } from '../support/identity-provider.ts'
 import { startUpstream, type Upstream } from '../support/upstream.ts'
@@ -35,11 +36,26 @@ beforeEach(async t => {
 const tokensSeen = () => [...new Set(upstream.requests.map(request => request.headers.authorization))]
 
 describe('an access token that runs out', () => {
+  it('is renewed behind the requests while it is good for a while, and nobody waits', async () => {
+    const refreshes = idp.refreshes()
+    gateway.clock.advance(35_000)
+    const release = idp.troubles.hold('token')
+
+    assert.equal((await visitor.call('/api/orders')).status, 200)
+    const [before] = tokensSeen()
+    release()
+    await eventually(() => gateway.events().includes('renewal'))
+    await visitor.call('/api/orders')
+
+    assert.equal(idp.refreshes() - refreshes, 1)
+    assert.notEqual(tokensSeen()[1], before)
+  })
+
   it('RTK-02 A-062 is renewed once for fifty calls at that moment, and all get the new one', async () => {
     await visitor.call('/api/orders')
     const [before] = tokensSeen()
     const refreshes = idp.refreshes()
-    gateway.clock.advance(31_000)
+    gateway.clock.advance(51_000)
     upstream.requests.length = 0
 
     const answers = await Promise.all(Array.from({ length: 50 }, () => visitor.call('/api/orders')))

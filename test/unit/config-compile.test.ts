@@ -247,6 +247,32 @@ describe('a compiled configuration', () => {
     assert.deepEqual(compile({ audit: { output: { file: 'no/such/audit.log' } } }).audit.output, { file: 'no/such/audit.log' })
   })
 
+  it('has administrators on a port of their own, where it says so', () => {
+    const tokens = [
+      { id: 'ops', env: 'ADMIN_TOKEN' },
+      { id: 'helpdesk', env: 'OTHER_ADMIN_TOKEN' },
+    ]
+
+    assert.equal(compile().admin, undefined)
+    assert.deepEqual(compile({ admin: { tokens } }, { OTHER_ADMIN_TOKEN: ` ${env.OTHER_ADMIN_TOKEN}\r\n` }).admin, {
+      host: '127.0.0.1',
+      port: 9090,
+      tokens: [
+        { id: 'ops', token: env.ADMIN_TOKEN },
+        { id: 'helpdesk', token: env.OTHER_ADMIN_TOKEN },
+      ],
+    })
+  })
+
+  it('lets the two ports have one number on two addresses, or none yet', () => {
+    const tokens = [{ id: 'ops', env: 'ADMIN_TOKEN' }]
+
+    const apart = compile({ listen: { host: '10.0.0.7', port: 9090 }, admin: { tokens } })
+    const chosen = compile({ listen: { port: 0 }, admin: { host: '0.0.0.0', port: 0, tokens } })
+
+    assert.deepEqual([apart.admin?.port, chosen.admin?.port], [9090, 0])
+  })
+
   it('keeps a parameter that happens to be called env', () => {
     const config = compile(provider({ authorizationParams: { env: 'prod' } }))
 

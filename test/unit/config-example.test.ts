@@ -32,6 +32,7 @@ describe('config/gateway.example.yaml', () => {
       'client.key': client.key,
       'cookie-key': makeKey(),
       'sealing-key-2': makeKey(),
+      'admin-token': makeKey(),
     }
     for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, 'secrets', name), `${text}\n`)
     copyFileSync(exampleFile, join(folder, 'gateway.yaml'))
@@ -42,7 +43,12 @@ describe('config/gateway.example.yaml', () => {
   })
 
   it('is accepted', () => {
-    const env = { REDIS_URL: `rediss://default:${makeKey()}@redis:6379`, SEALING_KEY_1: makeKey(), ORDERS_API_KEY: makeKey() }
+    const env = {
+      REDIS_URL: `rediss://default:${makeKey()}@redis:6379`,
+      SEALING_KEY_1: makeKey(),
+      ORDERS_API_KEY: makeKey(),
+      HELPDESK_TOKEN: makeKey(),
+    }
 
     const config = loadConfig([join(folder, 'gateway.yaml')], env)
 

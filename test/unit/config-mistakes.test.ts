@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { loadConfig } from '../../src/config/load.ts'
 import { ConfigError, describeMistake } from '../../src/config/mistakes.ts'
+import { badAdmin } from '../data/config/bad-admin.ts'
 import { badClientAuth } from '../data/config/bad-client-auth.ts'
 import { type BadConfig, badConfigs, plainSecret } from '../data/config/bad-configs.ts'
 import { badRules } from '../data/config/bad-rules.ts'
@@ -43,7 +44,7 @@ describe('a bad configuration', () => {
     assert.equal(load(base)?.message, undefined)
   })
 
-  const cases = [...badConfigs, ...badRules, ...badClientAuth]
+  const cases = [...badConfigs, ...badRules, ...badClientAuth, ...badAdmin]
   assert.ok(cases.length >= 50)
   for (const wrong of cases) {
     it(`OPS-01 is refused with its line and what to do: ${wrong.because}`, () => {

@@ -35,6 +35,8 @@ export function makeEnv(): Record<string, string> {
     COOKIE_KEY: randomBytes(32).toString('base64url'),
     SEALING_KEY: randomBytes(32).toString('base64url'),
     SEALING_KEY_HEX: randomBytes(32).toString('hex'),
+    ADMIN_TOKEN: randomBytes(32).toString('base64url'),
+    OTHER_ADMIN_TOKEN: randomBytes(32).toString('base64url'),
     ORDERS_API_KEY: randomBytes(24).toString('base64url'),
     // Values with something wrong in them.
     SHORT_KEY: randomBytes(23).toString('base64url'),
@@ -43,6 +45,7 @@ export function makeEnv(): Record<string, string> {
     FLAT_KEY: 'a'.repeat(64),
     PLACEHOLDER_KEY: `change-me-${randomBytes(32).toString('base64url')}`,
     PLACEHOLDER_SECRET: 'your-client-secret',
+    TOKEN_WITH_SPACES: `${randomBytes(16).toString('hex')} ${randomBytes(16).toString('hex')}`,
     ZERO_SEALING_KEY: Buffer.alloc(32).toString('base64'),
     LONG_SEALING_KEY: randomBytes(33).toString('base64'),
     SAME_AS_COOKIE: key.toString('hex'),
