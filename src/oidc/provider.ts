@@ -85,11 +85,18 @@ export interface RefreshRequest {
    * (RFC 6749 §6). Never sent.
    */
   readonly scopes: readonly string[]
-  /** Whom the new token is for, as `audienceParameter` says it. Without it: whatever the sign-in's own was for. */
+  /**
+   * Whom the new token is for, as `audienceParameter` says it. Without it: whatever the sign-in's own was for. With
+   * `resource`, only one that was named at the sign-in: others are refused (`invalid_target`), and by some providers
+   * so late that the refresh token is spent (oidc-provider: its next use ends the grant).
+   */
   readonly audience?: string
   /** To ask for, as far as they are in `granted`; where none is, no scope is asked for (RTK-06). */
   readonly requestScopes?: readonly string[]
-  /** What the grant as a whole may be used for. Without it no scope is asked for. */
+  /**
+   * What the grant as a whole may be used for. Not what the sign-in's answer said, where there are several APIs: that
+   * is about its own token. Without it no scope is asked for.
+   */
   readonly granted?: readonly string[]
 }
 

@@ -51,7 +51,7 @@ export function readGrantEnd(answer: TokenEndpointResponse, sentAt: number): num
     .filter(isNumeric)
     .map(Number)
     .filter(value => value > 0)
-  return seconds.length === 0 ? null : sentAt + Math.min(...seconds, longestSeconds) * 1000
+  return seconds.length === 0 ? null : sentAt + Math.floor(Math.min(...seconds, longestSeconds) * 1000)
 }
 
 function isNumeric(value: unknown): value is number | string {

@@ -7,11 +7,16 @@ import { makeCertificate } from './certificate.ts'
 import { type CookieJar, createPlainBrowser } from './idp-browser.ts'
 import { configurationOf, type IdpSettings } from './idp-configuration.ts'
 import { interact, type SignInForm } from './idp-interaction.ts'
+import { createIdpKey, type SigningAlgorithm } from './idp-key.ts'
+import { forgeLogoutToken, type LogoutTokenChanges } from './idp-logout-token.ts'
 import { createPeople } from './idp-people.ts'
 import { createIdpStore } from './idp-store.ts'
 import { createTroubles, type Troubles } from './idp-trouble.ts'
+import { createWitness, type Witness } from './idp-witness.ts'
 
-export interface IdentityProviderOptions extends Partial<Pick<IdpSettings, 'alg' | 'accessTokens' | 'refreshTokens' | 'rotate' | 'par'>> {
+export interface IdentityProviderOptions
+  extends Partial<Pick<IdpSettings, 'accessTokens' | 'audiences' | 'refreshTokens' | 'revocation' | 'rotate' | 'par'>> {
+  readonly alg?: SigningAlgorithm
   /** Serves https with a certificate of its own; trust `ca`. */
   readonly https?: boolean
   /** `localhost` or `127.0.0.1`, which browsers take for two sites. */
@@ -23,13 +28,8 @@ export interface IdentityProviderOptions extends Partial<Pick<IdpSettings, 'alg'
   readonly clientCertificate?: string
   readonly redirectUris?: readonly string[]
   readonly postLogoutRedirectUris?: readonly string[]
-}
-
-/** A token request as it reached the provider, and the status it was answered with. */
-export interface TokenRequest {
-  readonly params: Readonly<Record<string, string>>
-  readonly authorization: string
-  readonly status: number
+  /** Where it sends logout tokens when people sign out there; ID tokens then have a `sid`. */
+  readonly backChannelUri?: string
 }
 
 export interface SignInOptions {
@@ -42,7 +42,7 @@ export interface SignInOptions {
 }
 
 /** oidc-provider in this process, on a loopback port of its own. */
-export interface IdentityProvider {
+export interface IdentityProvider extends Witness {
   readonly issuer: string
   /** PEM, when it serves https. */
   readonly ca: string | undefined
@@ -50,17 +50,18 @@ export interface IdentityProvider {
   readonly clientSecret: string
   readonly people: ReturnType<typeof createPeople>
   readonly troubles: Troubles
-  readonly tokenRequests: readonly TokenRequest[]
   /** How many requests came to where the client's certificate is asked for. */
   certificateRequests(): number
   /** How many refreshes it was asked for. */
   refreshes(): number
-  /** Every token and code ever handed out, to look for leaks. */
-  readonly issued: ReadonlySet<string>
   /** Replaces the client's registered addresses. */
-  register(uris: { readonly redirectUris: readonly string[]; readonly postLogoutRedirectUris?: readonly string[] }): void
+  register(
+    uris: Pick<IdentityProviderOptions, 'postLogoutRedirectUris' | 'backChannelUri'> & { readonly redirectUris: readonly string[] },
+  ): void
   /** For tokens issued from now on. Default 300. */
   setAccessTokenSeconds(seconds: number): void
+  /** A logout token signed with its own key: a good one about alice's session `s1`, but for the changes. */
+  logoutToken(changes?: LogoutTokenChanges): Promise<string>
   /** Refresh tokens handed out so far are refused from now on. */
   endGrants(): void
   /** Signs in with a plain browser. Returns the address of the callback, which was not visited. */
@@ -100,6 +101,7 @@ export async function startIdentityProvider(options: IdentityProviderOptions = {
     grant_types: ['authorization_code', 'refresh_token'],
     redirect_uris: [...(options.redirectUris ?? [])],
     post_logout_redirect_uris: [...(options.postLogoutRedirectUris ?? [])],
+    ...backChannelOf(options.backChannelUri),
     require_auth_time: true,
     ...(certificateServer === null ? {} : { tls_client_auth_san_dns: 'client.example' }),
     ...(options.clientKeys === undefined ? {} : { jwks: { keys: [...options.clientKeys] } }),
@@ -107,16 +109,17 @@ export async function startIdentityProvider(options: IdentityProviderOptions = {
   const people = createPeople()
   const troubles = createTroubles()
   const browser = createPlainBrowser(certificate?.cert)
-  const tokenRequests: TokenRequest[] = []
-  const issued = new Set<string>()
+  const key = createIdpKey(options.alg ?? 'ES256')
   let accessTokenSeconds = 300
   const store = createIdpStore(clientId => (clientId === client.client_id ? { ...client } : undefined))
   const provider = new Provider(
     issuer,
-    await configurationOf({
-      alg: options.alg ?? 'ES256',
+    configurationOf({
+      key,
       accessTokens: options.accessTokens ?? 'jwt',
+      audiences: options.audiences ?? [],
       refreshTokens: options.refreshTokens ?? 'always',
+      revocation: options.revocation ?? true,
       rotate: options.rotate ?? true,
       par: options.par ?? 'off',
       certificateOrigin: certificateServer === null ? null : `https://${host}:${(certificateServer.address() as AddressInfo).port}`,
@@ -125,19 +128,7 @@ export async function startIdentityProvider(options: IdentityProviderOptions = {
       accessTokenSeconds: () => accessTokenSeconds,
     }),
   )
-  provider.use(async (ctx, next) => {
-    await next()
-    const code = URL.parse(String(ctx.response.get('location')))?.searchParams.get('code')
-    if (code) issued.add(code)
-    if (ctx.oidc?.route !== 'token') return
-    tokenRequests.push({
-      params: { ...ctx.oidc.body } as Record<string, string>,
-      authorization: ctx.get('authorization'),
-      status: ctx.status,
-    })
-    const answer = (ctx.body ?? {}) as Record<string, unknown>
-    for (const name of ['access_token', 'refresh_token', 'id_token']) if (typeof answer[name] === 'string') issued.add(answer[name])
-  })
+  const witness = createWitness(provider)
 
   const serve = provider.callback()
   const listener = troubles.wrap((request, response) => {
@@ -167,17 +158,18 @@ export async function startIdentityProvider(options: IdentityProviderOptions = {
     clientSecret: client.client_secret,
     people,
     troubles,
-    tokenRequests,
+    ...witness,
     certificateRequests: () => certificateRequests,
-    refreshes: () => tokenRequests.filter(({ params }) => params.grant_type === 'refresh_token').length,
-    issued,
+    refreshes: () => witness.tokenRequests.filter(({ params }) => params.grant_type === 'refresh_token').length,
     register(uris) {
       client.redirect_uris = [...uris.redirectUris]
       client.post_logout_redirect_uris = [...(uris.postLogoutRedirectUris ?? [])]
+      Object.assign(client, backChannelOf(uris.backChannelUri))
     },
     setAccessTokenSeconds(seconds) {
       accessTokenSeconds = seconds
     },
+    logoutToken: async changes => forgeLogoutToken(key, { issuer, clientId: client.client_id }, changes),
     endGrants: () => store.endGrants(),
     async signIn(authorizationUrl, signInOptions) {
       return (await walk(authorizationUrl, signInOptions)).url
@@ -185,7 +177,7 @@ export async function startIdentityProvider(options: IdentityProviderOptions = {
     async signInByForm(authorizationUrl, signInOptions) {
       const { url, form, page } = await walk(authorizationUrl, signInOptions)
       if (form === null) throw new Error(`The provider does not answer with a form. Its last page: ${page}`)
-      issued.add(form.get('code') ?? '')
+      witness.issued.add(form.get('code') ?? '')
       return { url, form }
     },
     async signOut(endSessionUrl, jar) {
@@ -200,6 +192,11 @@ export async function startIdentityProvider(options: IdentityProviderOptions = {
     },
   }
   return self
+}
+
+/** As the client's metadata says it; nothing where there is no such place. */
+function backChannelOf(uri: string | undefined) {
+  return uri === undefined ? {} : { backchannel_logout_uri: uri, backchannel_logout_session_required: true }
 }
 
 function listen(server: Server, port: number, host: string): Promise<void> {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { TLSSocket } from 'node:tls'
-import { exportJWK, generateKeyPair } from 'jose'
-import type { Configuration, KoaContextWithOIDC } from 'oidc-provider'
+import { type Configuration, errors, type KoaContextWithOIDC } from 'oidc-provider'
+import type { IdpKey } from './idp-key.ts'
 import type { createPeople } from './idp-people.ts'
 import type { IdpStore } from './idp-store.ts'
 
@@ -9,13 +9,20 @@ import type { IdpStore } from './idp-store.ts'
 export const ordersAudience = 'https://orders.example'
 
 export interface IdpSettings {
-  readonly alg: 'ES256' | 'RS256' | 'PS256' | 'EdDSA'
-  /** `jwt`: for `ordersAudience`; the UserInfo endpoint refuses these. `opaque`: UserInfo takes them. */
+  readonly key: IdpKey
+  /** The sign-in's own. `jwt`: for the first audience; the UserInfo endpoint refuses these. `opaque`: UserInfo takes them. */
   readonly accessTokens: 'jwt' | 'opaque'
+  /**
+   * The APIs for which it gives JWTs when they are asked for by `resource`. Each has two scopes, by the first label
+   * of its host: `orders.read` and `orders.write` at https://orders.example.
+   */
+  readonly audiences: readonly string[]
   /** `always`, as Keycloak does; `offline_access`: only with that scope and `prompt=consent`. */
   readonly refreshTokens: 'always' | 'offline_access'
   /** False: every refresh gives back no new refresh token. */
   readonly rotate: boolean
+  /** Whether it has a revocation endpoint; it takes no JWTs there. */
+  readonly revocation: boolean
   /** Pushed authorization requests. */
   readonly par: 'off' | 'offered' | 'required'
   /** Where the endpoints are that want the client's certificate; null: nowhere. */
@@ -26,22 +33,26 @@ export interface IdpSettings {
 }
 
 /** What oidc-provider is told, so that it behaves as the providers in the field do, without asking for consent. */
-export async function configurationOf(settings: IdpSettings): Promise<Configuration> {
-  const { alg, store } = settings
-  const { privateKey } = await generateKeyPair(alg, { extractable: true })
+export function configurationOf(settings: IdpSettings): Configuration {
+  const { audiences, store } = settings
+  const { alg, kid, privateKey } = settings.key
+  const isJwt = settings.accessTokens === 'jwt'
   const people = Object.values(settings.people)
   return {
     adapter: store.adapter as NonNullable<Configuration['adapter']>,
-    jwks: { keys: [{ ...(await exportJWK(privateKey)), alg, use: 'sig', kid: randomBytes(6).toString('base64url') }] } as NonNullable<
-      Configuration['jwks']
-    >,
+    jwks: { keys: [{ ...privateKey.export({ format: 'jwk' }), alg, use: 'sig', kid }] } as NonNullable<Configuration['jwks']>,
     cookies: { keys: [randomBytes(16).toString('base64url')] },
     enabledJWA: { idTokenSigningAlgValues: [alg], clientAuthSigningAlgValues: ['PS256', 'ES256', 'EdDSA'] },
     ...(settings.certificateOrigin === null
       ? {}
       : {
           clientAuthMethods: ['tls_client_auth'],
-          discovery: { mtls_endpoint_aliases: { token_endpoint: `${settings.certificateOrigin}/token` } },
+          discovery: {
+            mtls_endpoint_aliases: {
+              token_endpoint: `${settings.certificateOrigin}/token`,
+              ...(settings.revocation ? { revocation_endpoint: `${settings.certificateOrigin}/token/revocation` } : {}),
+            },
+          },
         }),
     clientDefaults: { id_token_signed_response_alg: alg },
     conformIdTokenClaims: false,
@@ -64,6 +75,8 @@ export async function configurationOf(settings: IdpSettings): Promise<Configurat
     },
     interactions: { url: (_ctx, interaction) => `/interaction/${interaction.uid}` },
     rotateRefreshToken: settings.rotate,
+    // Its own refuses to talk to loopback, where all of ours is.
+    fetch: (url, { dispatcher: _guard, ...options }: RequestInit & { dispatcher?: unknown } = {}) => fetch(url, options),
     issueRefreshToken: (_ctx, client, code) =>
       client.grantTypeAllowed('refresh_token') && (settings.refreshTokens === 'always' || code.scopes.has('offline_access')),
     ttl: {
@@ -87,17 +100,24 @@ export async function configurationOf(settings: IdpSettings): Promise<Configurat
           (ctx.socket as TLSSocket).getPeerX509Certificate()?.subjectAltName === `DNS:${expected}`,
       },
       rpInitiatedLogout: { enabled: true, logoutSource: askBeforeLogout },
+      revocation: { enabled: settings.revocation, allowedPolicy: (_ctx, client, token) => token.clientId === client.clientId },
+      backchannelLogout: { enabled: true },
       resourceIndicators: {
-        enabled: settings.accessTokens === 'jwt',
-        defaultResource: () => ordersAudience,
-        useGrantedResource: () => true,
-        getResourceServerInfo: () => ({
-          audience: ordersAudience,
-          scope: 'orders.read orders.write',
-          accessTokenFormat: 'jwt',
-          accessTokenTTL: settings.accessTokenSeconds(),
-          jwt: { sign: { alg } },
-        }),
+        enabled: isJwt || audiences.length > 0,
+        // What is meant where none is named, and which of several the sign-in's own token is for.
+        defaultResource: () => (isJwt ? (audiences[0] ?? ordersAudience) : []),
+        useGrantedResource: () => isJwt,
+        getResourceServerInfo(_ctx, resource) {
+          if (!(audiences.length === 0 ? [ordersAudience] : audiences).includes(resource)) throw new errors.InvalidTarget()
+          const [name = ''] = new URL(resource).hostname.split('.')
+          return {
+            audience: resource,
+            scope: `${name}.read ${name}.write`,
+            accessTokenFormat: 'jwt',
+            accessTokenTTL: settings.accessTokenSeconds(),
+            jwt: { sign: { alg } },
+          }
+        },
       },
     },
   }

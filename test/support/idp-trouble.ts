@@ -1,7 +1,17 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 
 /** The places of a provider that count and misbehave one by one. */
-export type Endpoint = 'discovery' | 'jwks' | 'push' | 'authorize' | 'interaction' | 'token' | 'userinfo' | 'end_session' | 'other'
+export type Endpoint =
+  | 'discovery'
+  | 'jwks'
+  | 'push'
+  | 'authorize'
+  | 'interaction'
+  | 'token'
+  | 'revoke'
+  | 'userinfo'
+  | 'end_session'
+  | 'other'
 
 /**
  * What an endpoint does instead of its work: answers 500, answers 200 with a page, never answers, or
@@ -66,6 +76,7 @@ function endpointOf(target: string): Endpoint {
   if (path === '/auth' || path.startsWith('/auth/')) return 'authorize'
   if (path.startsWith('/interaction/')) return 'interaction'
   if (path === '/token') return 'token'
+  if (path === '/token/revocation') return 'revoke'
   if (path === '/me') return 'userinfo'
   if (path === '/session/end' || path.startsWith('/session/end/')) return 'end_session'
   return 'other'

@@ -37,6 +37,7 @@ const places = {
   '/par': 'par',
   '/auth': 'auth',
   '/token': 'token',
+  '/revoke': 'revoke',
   '/me': 'userinfo',
 } as const
 /** The places that a client has to do with, `auth` through the browser. */
@@ -152,6 +153,7 @@ export async function startLyingProvider(options: LyingProviderOptions = {}): Pr
       return told({ request_uri: name, expires_in: 60 }, lies.push)
     }
     if (path === '/me') return told({ sub: 'a1', email: 'alice@example.com', email_verified: true }, lies.userinfo)
+    if (path === '/revoke') return ''
     if (path !== '/token') return null
     const accessToken = randomBytes(16).toString('base64url')
     const idToken = await signed(nonces.get(body.get('code') ?? '') ?? null, accessToken, lies)
@@ -173,6 +175,7 @@ export async function startLyingProvider(options: LyingProviderOptions = {}): Pr
       issuer,
       authorization_endpoint: `${issuer}/auth`,
       token_endpoint: `${issuer}/token`,
+      revocation_endpoint: `${issuer}/revoke`,
       jwks_uri: `${issuer}/jwks`,
       userinfo_endpoint: `${issuer}/me`,
       end_session_endpoint: `${issuer}/end`,

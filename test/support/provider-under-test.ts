@@ -30,6 +30,7 @@ export function createProviderUnderTest(
   peer: Peer,
   overrides: Partial<ProviderConfig> = {},
   keepClaims: readonly string[] = [],
+  audiences: readonly string[] = [],
 ): ProviderUnderTest {
   const clock = { aheadMs: 0 }
   const events: ProviderUnderTest['events'] = []
@@ -56,6 +57,7 @@ export function createProviderUnderTest(
   const provider = createProvider({
     config,
     keepClaims,
+    audiences,
     now: () => Date.now() + clock.aheadMs,
     log: (event, fields) => events.push({ event, fields }),
   })
