@@ -182,7 +182,7 @@ function reasonsInSource(): string[] {
   const places = [
     /\breason: ([^,}\n]+)/g,
     /\b(?:idpUnavailable\(\s*config,|refused\(|mismatch\()\s*('\w+')/g,
-    /\bconst (?:tokenErrors|silentRefusals|outages) = \[([^\]]+)\]/g,
+    /\bconst (?:tokenErrors|silentRefusals|outages|endCauses) = \[([^\]]+)\]/g,
     /\btokenErrors\.includes\(.+\) \? .+ : ('\w+')/g,
     /\btype EndReason = (.+)/g,
     /\{ readonly failure: ('.+' \| '.+') \}/g,

@@ -6,17 +6,13 @@ import type { SessionIndex, Whose } from '../session/session-index.ts'
 import { belongsTo } from '../session/session-list.ts'
 import type { Revoke } from './revoke.ts'
 
-/** Why it ended, in the audit: more ways than there are words for the person. */
-export type EndCause =
-  /** From the list of one's sessions. */
-  | 'revoked'
-  /** `everywhere=true`. */
-  | 'logged_out_everywhere'
-  | 'admin'
-  | 'back_channel'
-  | 'front_channel'
-  /** The oldest of too many. */
-  | 'user_limit'
+/**
+ * Why it ended, in the audit: more ways than there are words for the person. In turn: from the list of one's sessions;
+ * by `everywhere=true`; by an administrator; by the provider; as the oldest of too many.
+ */
+export const endCauses = ['revoked', 'logged_out_everywhere', 'admin', 'back_channel', 'front_channel', 'user_limit'] as const
+
+export type EndCause = (typeof endCauses)[number]
 
 /**
  * All ways in which a family ends but by time. Whoever comes after finds it ended; its tokens go back to the IdP where
