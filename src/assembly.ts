@@ -94,7 +94,11 @@ export function assemble(config: GatewayConfig, deps: GatewayDeps): Assembly {
   const forward = createForward({ config, cors, pools })
   const refuse = createRefuse({ config, cors, audit, log })
   const stages = createStages({ config, now, log, cors, cookie, readCookie, families, freshToken, forward, refuse })
-  const endpoints = createEndpoints(config, { providers, attempts, families, endings, admit, cookie, audit, now, random }, stages)
+  const endpoints = createEndpoints(
+    config,
+    { providers, attempts, families, endings, admit, readCookie, cookie, audit, now, random },
+    stages,
+  )
   const sessions: SessionAdmin = {
     list: list.ofUser,
     endOne: sessionId => endings.one(sessionId, 'admin'),

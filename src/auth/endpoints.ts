@@ -13,6 +13,7 @@ import type { Attempts } from '../session/attempts.ts'
 import type { Random } from '../session/credential.ts'
 import { createExpressSession } from '../session/express-session.ts'
 import type { Families } from '../session/families.ts'
+import type { Credential } from '../session/session.ts'
 import type { Admit } from '../tokens/admit.ts'
 import type { Endings } from '../tokens/endings.ts'
 import { createAttemptCookies } from './attempt-cookies.ts'
@@ -20,6 +21,7 @@ import { createBounce } from './bounce.ts'
 import { admitAnswer, callbackMethod, createCallback } from './callback.ts'
 import { readCallbackForm } from './callback-form.ts'
 import { createContinue } from './continue.ts'
+import { createFreshAfterLapse } from './lapsed.ts'
 import { createSessionReader } from './live-session.ts'
 import { createLogin } from './login.ts'
 import { createConfirmLogout, createLoggedOut, createLogout } from './logout.ts'
@@ -44,6 +46,8 @@ export interface EndpointParts {
   readonly families: Families
   readonly endings: Endings
   readonly admit: Admit
+  /** The credential in a session cookie whose signature is ours. */
+  readonly readCookie: (raw: string) => Credential | null
   /** The session cookie. */
   readonly cookie: { readonly name: string; readonly isSecure: boolean }
   readonly audit: Audit
@@ -77,6 +81,7 @@ export function createEndpoints(config: GatewayConfig, gateway: EndpointParts, s
     cookies: createAttemptCookies(cookie),
     proofs: createProofs({ keys: cookieKeys, now: gateway.now }),
     bounce: createBounce({ config, cookie: gateway.cookie }),
+    freshAfterLapse: createFreshAfterLapse({ ...gateway, config }),
     returnTo: createReturnTo({ config, isPage: stages.isPage }),
   }
 

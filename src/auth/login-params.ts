@@ -49,6 +49,16 @@ function keepToOperator(params: Record<string, string>, fixed: ProviderConfig['a
   if (fixed.max_age !== undefined && Number(params.max_age) > Number(fixed.max_age)) delete params.max_age
 }
 
+/**
+ * The same, with a person who authenticated no longer ago than so many seconds; where the operator or the query asks
+ * for a fresher one, that stays.
+ */
+export function keepFresh(asked: LoginParams, seconds: number | undefined, fixed: ProviderConfig['authorizationParams']): LoginParams {
+  const others = [asked.maxAge, fixed.max_age === undefined ? undefined : Number(fixed.max_age)]
+  if (seconds === undefined || others.some(other => other !== undefined && other <= seconds)) return asked
+  return { ...asked, params: { ...asked.params, max_age: String(seconds) }, maxAge: seconds }
+}
+
 /** Whether the person is to be asked again although there is a session. */
 export function asksAgain(query: URLSearchParams): boolean {
   return ['prompt', 'max_age', 'acr_values'].some(name => (query.get(name) ?? '') !== '')

@@ -1,12 +1,13 @@
 import type { Request, RequestHandler, Response } from 'express'
-import type { GatewayConfig } from '../config/config.ts'
+import type { GatewayConfig, Origin } from '../config/config.ts'
 import type { Provider } from '../oidc/provider.ts'
 import { chooserPage } from '../pages/chooser-page.ts'
 import type { Attempts } from '../session/attempts.ts'
 import type { AttemptCookies } from './attempt-cookies.ts'
 import type { Bounce } from './bounce.ts'
+import type { FreshAfterLapse } from './lapsed.ts'
 import { liveSession } from './live-session.ts'
-import { asksAgain, chooseProviders, readLoginParams } from './login-params.ts'
+import { asksAgain, chooseProviders, keepFresh, readLoginParams } from './login-params.ts'
 import { requireNavigation } from './navigation.ts'
 import { readQuery } from './query.ts'
 import { exchangeOf, redirect, sendPage } from './respond.ts'
@@ -19,6 +20,7 @@ export interface LoginDeps {
   readonly cookies: AttemptCookies
   readonly bounce: Bounce
   readonly returnTo: ReturnTo
+  readonly freshAfterLapse: FreshAfterLapse
 }
 
 /**
@@ -52,8 +54,9 @@ export function createLogin(deps: LoginDeps): RequestHandler {
   ): Promise<void> {
     if (provider === undefined) throw new TypeError('a configured provider was not created')
     const { origin } = exchangeOf(res).target
-    const { params, ...asked } = readLoginParams(query, provider.config)
-    const { ticket, attempt } = await attempts.begin({ provider: provider.config.id, origin: origin.href, returnTo, ...asked })
+    const asked = readLoginParams(query, provider.config)
+    const { params, ...rest } = keepFresh(asked, await freshnessOf(req, origin, provider), provider.config.authorizationParams)
+    const { ticket, attempt } = await attempts.begin({ provider: provider.config.id, origin: origin.href, returnTo, ...rest })
     const url = await provider.authorizationUrl({
       redirectUri: callbackUri(config, origin.href, provider.config.id),
       state: attempt.state,
@@ -64,6 +67,12 @@ export function createLogin(deps: LoginDeps): RequestHandler {
     // Last, so that a provider that is down leaves no cookie behind.
     cookies.give(req, res, ticket, provider.config.responseMode)
     redirect(res, 302, url.href)
+  }
+
+  /** A provider that does not tell when the person authenticated cannot be held to it (docs/security.md). */
+  async function freshnessOf(req: Request, origin: Origin, provider: Provider): Promise<number | undefined> {
+    const seconds = deps.freshAfterLapse(req, origin)
+    return seconds !== undefined && (await provider.tellsAuthTime()) ? seconds : undefined
   }
 
   function readReturnTo(query: URLSearchParams, res: Response): string {
