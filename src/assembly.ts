@@ -31,6 +31,7 @@ import { createFreshToken } from './tokens/fresh-token.ts'
 import { createWithLease } from './tokens/lease.ts'
 import { createRenew } from './tokens/renew.ts'
 import { createRevoke } from './tokens/revoke.ts'
+import { createSweep, startSweeping } from './tokens/sweep.ts'
 
 /** How long tokens that are being given back may delay the end of the program. */
 const settleMs = 3_000
@@ -79,6 +80,7 @@ export function assemble(config: GatewayConfig, deps: GatewayDeps): Assembly {
   )
   const revoke = createRevoke({ providers, audit, pause })
   const families = createFamilies({ store, sealing, index, settings: config.session, now, audit, onLapsed: revoke.ended })
+  const stopSweeping = config.session.sealing === 'gateway' ? startSweeping(createSweep({ store, families })) : () => undefined
   const list = createSessionList({ families, index })
   const endings = createEndings({ families, index, revoke, audit })
   const admit = createAdmit({ index, list, endings, perUserLimit: config.session.perUserLimit })
@@ -112,6 +114,7 @@ export function assemble(config: GatewayConfig, deps: GatewayDeps): Assembly {
     store,
     log,
     async close() {
+      stopSweeping()
       await pools.close()
       await Promise.all([renew.settle(), revoke.settle(settleMs)])
       if (deps.store === undefined) await store.close()

@@ -21,6 +21,8 @@ export interface Families {
   read(credential: Credential): Promise<FamilyState>
   /** The record of a living session, for whoever does not hold it; null when there is none. */
   look(familyId: string): Promise<SessionRecord | null>
+  /** Ends the family if a deadline has passed, for whoever comes by when its holder does not. */
+  lapse(familyId: string): Promise<void>
   /** Pushes the idle clock, rarely, and without making anybody wait. A late touch revives nothing. */
   touch(signedIn: SignedIn): void
   /** Writes the vault if nobody else has since it was read; null when somebody has, or the family ended. */
@@ -68,25 +70,25 @@ export function createFamilies(deps: FamiliesDeps): Families {
     const { record, vault } = family.signedIn
     const deadline = passedDeadline(record, vault.grantExpiresAt, now())
     if (deadline === null) return { state: 'live', signedIn: family.signedIn }
-    return endNow(credential, deadline, records, { record, vault })
+    return endNow(credential.familyId, deadline, records, { record, vault })
   }
 
   /** A record under a key we do not have may be another replica's: it stays. An altered one is nobody's. */
   function reject(credential: Credential, records: FamilyRecords, why: OpenFailure): FamilyState {
-    if (why.failure === 'vault_gone') return endNow(credential, nextDeadline(why.record), records, { record: why.record, vault: null })
+    if (why.failure === 'vault_gone')
+      return endNow(credential.familyId, nextDeadline(why.record), records, { record: why.record, vault: null })
     audit('record_rejected', { reason: why.failure, session_id: credential.familyId })
-    if (why.failure === 'altered') endNow(credential, 'revoked', records, null)
+    if (why.failure === 'altered') endNow(credential.familyId, 'revoked', records, null)
     return { state: 'none' }
   }
 
   /** Nobody waits for it: whatever becomes of the write, the record itself refuses the next request as well. */
   function endNow(
-    credential: Credential,
+    familyId: string,
     reason: EndReason,
     records: FamilyRecords,
     ended: { readonly record: SessionRecord; readonly vault: Vault | null } | null,
   ): FamilyState {
-    const { familyId } = credential
     store.endFamily(familyId, reason, tombstoneLifeMs, { session: records.session }).then(isEnded => {
       if (!isEnded) return
       audit('session_ended', { reason, session_id: familyId })
@@ -136,6 +138,15 @@ export function createFamilies(deps: FamiliesDeps): Families {
       const found = openUnheld(sealing, familyId, records)
       if (typeof found === 'string') return null
       return passedDeadline(found.record, found.vault?.grantExpiresAt ?? null, now()) === null ? found.record : null
+    },
+
+    async lapse(familyId) {
+      const records = await store.readFamily(familyId, rootMember)
+      const isGone = records.session === null || readTombstone(records.session) !== null
+      const found = isGone ? 'altered' : openUnheld(sealing, familyId, records)
+      if (typeof found === 'string') return await store.dropDue(familyId)
+      const deadline = passedDeadline(found.record, found.vault?.grantExpiresAt ?? null, now())
+      if (deadline !== null) endNow(familyId, deadline, records, found)
     },
 
     touch(signedIn) {
