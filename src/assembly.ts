@@ -29,6 +29,7 @@ import { createAdmit } from './tokens/admit.ts'
 import { createEndings } from './tokens/endings.ts'
 import { createFreshToken } from './tokens/fresh-token.ts'
 import { createWithLease } from './tokens/lease.ts'
+import { createProviderLogout } from './tokens/provider-logout.ts'
 import { createRenew } from './tokens/renew.ts'
 import { createRevoke } from './tokens/revoke.ts'
 import { createSweep, startSweeping } from './tokens/sweep.ts'
@@ -84,6 +85,7 @@ export function assemble(config: GatewayConfig, deps: GatewayDeps): Assembly {
   const list = createSessionList({ families, index })
   const endings = createEndings({ families, index, revoke, audit })
   const admit = createAdmit({ index, list, endings, perUserLimit: config.session.perUserLimit })
+  const providerLogout = createProviderLogout({ store, index, endings, now })
   const withLease = createWithLease({ store, nextHolder: () => randomToken(random, 16), now, pause })
   const renew = createRenew({ families, providers, withLease, revoke, audit, now, pause })
   const freshToken = createFreshToken({ now, renew })
@@ -98,7 +100,7 @@ export function assemble(config: GatewayConfig, deps: GatewayDeps): Assembly {
   const stages = createStages({ config, now, log, cors, cookie, readCookie, families, freshToken, forward, refuse })
   const endpoints = createEndpoints(
     config,
-    { providers, attempts, families, endings, admit, readCookie, cookie, audit, now, random },
+    { providers, attempts, families, endings, providerLogout, admit, readCookie, cookie, audit, now, random },
     stages,
   )
   const sessions: SessionAdmin = {

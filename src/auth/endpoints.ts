@@ -16,16 +16,20 @@ import type { Families } from '../session/families.ts'
 import type { Credential } from '../session/session.ts'
 import type { Admit } from '../tokens/admit.ts'
 import type { Endings } from '../tokens/endings.ts'
+import type { ProviderLogout } from '../tokens/provider-logout.ts'
 import { createAttemptCookies } from './attempt-cookies.ts'
+import { createBackChannelLogout } from './back-channel-logout.ts'
 import { createBounce } from './bounce.ts'
 import { admitAnswer, callbackMethod, createCallback } from './callback.ts'
 import { readCallbackForm } from './callback-form.ts'
 import { createContinue } from './continue.ts'
+import { createFrontChannelLogout } from './front-channel-logout.ts'
 import { createFreshAfterLapse } from './lapsed.ts'
 import { createSessionReader } from './live-session.ts'
 import { createLogin } from './login.ts'
 import { createConfirmLogout, createLoggedOut, createLogout } from './logout.ts'
 import { readLogoutForm } from './logout-form.ts'
+import { namedProvider } from './named-provider.ts'
 import { createProofs } from './proofs.ts'
 import { exchangeOf, type Visit, visitOf } from './respond.ts'
 import { createReturnTo } from './return-to.ts'
@@ -45,6 +49,7 @@ export interface EndpointParts {
   readonly attempts: Attempts
   readonly families: Families
   readonly endings: Endings
+  readonly providerLogout: ProviderLogout
   readonly admit: Admit
   /** The credential in a session cookie whose signature is ours. */
   readonly readCookie: (raw: string) => Credential | null
@@ -104,6 +109,8 @@ export function createEndpoints(config: GatewayConfig, gateway: EndpointParts, s
     post: [readSession, readLogoutForm, createLogout(parts)],
   })
   endpoint('/logged-out', 'GET, HEAD', { get: [createLoggedOut(parts)] })
+  endpoint('/backchannel-logout/:provider', ofProvider('POST'), { post: [createBackChannelLogout(parts)] })
+  endpoint('/frontchannel-logout/:provider', ofProvider('GET'), { get: [createFrontChannelLogout(parts)] })
 
   app.use(noRoute)
   app.use(((error, req, res, _next) => {
@@ -123,7 +130,7 @@ export function createEndpoints(config: GatewayConfig, gateway: EndpointParts, s
   function endpoint(
     path: string,
     allow: string | ((target: Target) => string),
-    handlers: { readonly get: RequestHandler[]; readonly post?: RequestHandler[] },
+    handlers: { readonly get?: RequestHandler[]; readonly post?: RequestHandler[] },
   ): void {
     const name = config.paths.base + path
     const route = app.route(literal(config.paths.base) + path)
@@ -134,8 +141,16 @@ export function createEndpoints(config: GatewayConfig, gateway: EndpointParts, s
       rejectMethod(req.method, typeof allow === 'string' ? allow : allow(exchange.target))
       next()
     })
-    route.get(...handlers.get)
+    if (handlers.get !== undefined) route.get(...handlers.get)
     if (handlers.post !== undefined) route.post(...handlers.post)
+  }
+
+  /** The same methods for every provider that there is. */
+  function ofProvider(allow: string): (target: Target) => string {
+    return target => {
+      namedProvider(parts.providers, target)
+      return allow
+    }
   }
 }
 

@@ -25,6 +25,8 @@ export const texts = {
     advice: 'If other people use this computer, close the browser as well.',
   },
 
+  frontChannel: { title: 'Sign-out', advice: 'The sign-in service has told us that it signs you out.' },
+
   error: { code: 'Error', requestId: 'Request' },
 } as const
 
