@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test'
 import type { Response } from 'supertest'
+import { createMemoryStore } from '../../src/store/memory.ts'
+import { brokenStore } from '../support/broken-store.ts'
 import { eventually } from '../support/eventually.ts'
 import { sessionConfig, startGateway, type TestGateway } from '../support/gateway.ts'
 import { type IdentityProvider, startIdentityProvider } from '../support/identity-provider.ts'
@@ -144,6 +146,26 @@ describe('revoking one session', () => {
     const script = await first.call('/auth/sessions/revoke-others', { method: 'POST', headers: { 'x-csrf': '1' } })
 
     assert.deepEqual([form.status, script.status, script.body.revoked], [303, 200, 0])
+  })
+})
+
+describe('a store that goes away when a session is to be ended', () => {
+  it('is 503: nobody is told of an end that has not come, and the cookie stays', async t => {
+    const state = { isAway: false, verbs: ['endFamily'] }
+    const own = await startGateway({ idp, store: brokenStore(createMemoryStore({ now: Date.now }), state) })
+    t.after(own.close)
+    const [first, second] = [await signIn(own, idp), await signIn(own, idp)]
+    const paths = [await pathOf(first), await pathOf(second)]
+
+    state.isAway = true
+    for (const path of paths) {
+      refused(await first.call(path, { method: 'DELETE' }), 503, 'store_unavailable')
+      refused(await first.visit(`${path}/revoke`, { method: 'POST' }), 503, 'store_unavailable')
+    }
+    refused(await first.call('/auth/sessions/revoke-others', { method: 'POST' }), 503, 'store_unavailable')
+    state.isAway = false
+
+    for (const one of [first, second]) assert.equal((await one.session()).authenticated, true)
   })
 })
 
