@@ -49,7 +49,7 @@ export function createAccount({ config, list, proofs, bounce, refuseForeign }: A
   /** As the configuration lets it be shown. */
   function nameOf({ vault }: SignedIn): string | null {
     const names = ['name', 'email'].filter(name => config.session.claims.includes(name)).map(name => vault.claims[name])
-    return (names.find(name => typeof name === 'string' && name !== '') as string | null | undefined) ?? null
+    return names.filter(name => typeof name === 'string').find(name => name !== '') ?? null
   }
 
   function describe(
