@@ -161,7 +161,7 @@ export function signedInAs(
       ...record,
     },
     vault: {
-      ...{ version: 1, refreshToken: null, idToken: null, grantExpiresAt: null, scopes, claims },
+      ...{ version: 1, refreshToken: null, idToken: null, grantExpiresAt: null, audiences: null, scopes, claims },
       access: { '': { token, scopes, expiresAt: now + 3_600_000, refreshedAt: now } },
     },
   }
