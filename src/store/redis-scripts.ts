@@ -40,7 +40,7 @@ return 1`,
 
   /**
    * KEYS root session, vault, members. ARGV mark, marked tombstone, its life in ms, prefix of the session
-   * keys, and the expected root record and vault, each after a `=`: empty where any will do.
+   * keys, and the expected root record and vault, each after a `=`: `-` where none is, empty where any will do.
    *
    * A Redis that is full refuses SET and still takes DEL: an ending that cannot leave its reason behind
    * must end all the same.
@@ -49,7 +49,8 @@ return 1`,
     3,
     `for at = 1, 2 do
   local expected = ARGV[4 + at]
-  if expected ~= '' and '=' .. (redis.call('GET', KEYS[at]) or '') ~= expected then return 0 end
+  local record = redis.call('GET', KEYS[at])
+  if expected ~= '' and (record and '=' .. record or '-') ~= expected then return 0 end
 end
 local members = redis.call('SMEMBERS', KEYS[3])
 members[#members + 1] = '0'
@@ -80,14 +81,17 @@ return redis.call('PEXPIRE', KEYS[1], ARGV[2])`,
 return redis.call('DEL', KEYS[1])`,
   ),
 
-  /** KEYS index. ARGV family, life in ms. Scores are epoch ms of this Redis's own clock. */
+  /**
+   * KEYS index. ARGV family, life in ms. Scores are epoch ms of this Redis's own clock, and read back as a number:
+   * newer ones write some scores as 1.8e+12, which PEXPIREAT does not take.
+   */
   addToIndex: script(
     1,
     `${nowMs}
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
 redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
 local last = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')
-redis.call('PEXPIREAT', KEYS[1], last[2])
+redis.call('PEXPIREAT', KEYS[1], tonumber(last[2]))
 return 1`,
   ),
 

@@ -60,7 +60,7 @@ export function createRedisStore(options: RedisStoreOptions): Store {
     async endFamily(familyId, tombstone, ttlMs, expected) {
       const family = familyKeys(familyId, rootMember)
       const args = [storeMark, storeMark + tombstone, String(toLifeMs(ttlMs)), keys.sessionPrefix(familyId)]
-      for (const record of [expected?.session, expected?.vault]) args.push(record === undefined ? '' : `=${record ?? ''}`)
+      for (const record of [expected?.session, expected?.vault]) args.push(record === undefined ? '' : record === null ? '-' : `=${record}`)
       return connection.ask('endFamily', client => client.endFamily(family, args), asIs)
     },
 
@@ -89,9 +89,9 @@ export function createRedisStore(options: RedisStoreOptions): Store {
     },
 
     async removeFromIndex(index, familyIds) {
-      if (familyIds.length === 0) return
-      for (const familyId of familyIds) checkId(familyId)
       const command = ['ZREM', keys.index(index), ...familyIds]
+      for (const familyId of familyIds) checkId(familyId)
+      if (familyIds.length === 0) return
       return connection.ask('removeFromIndex', client => client.sendCommand<number>(command), nothing)
     },
 

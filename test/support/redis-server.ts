@@ -37,7 +37,7 @@ export interface RedisServer {
 
 export interface RedisEntry {
   readonly key: string
-  /** The raw value; of a set its members. */
+  /** The raw value; of a set, sorted or not, its members. */
   readonly value: string | readonly string[]
   /** -1: it stays for ever. */
   readonly ttlMs: number
@@ -162,9 +162,11 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
         const entries: RedisEntry[] = []
         for await (const keys of client.scanIterator({ COUNT: 1000 })) {
           for (const key of keys) {
-            const isSet = (await client.type(key)) === 'set'
-            const value = isSet ? await client.sMembers(key) : await client.get(key)
+            const type = await client.type(key)
             // It may have run out since it was listed.
+            if (type === 'none') continue
+            const value =
+              type === 'set' ? await client.sMembers(key) : type === 'zset' ? await client.zRange(key, 0, -1) : await client.get(key)
             if (value !== null) entries.push({ key, value, ttlMs: await client.pTTL(key) })
           }
         }
