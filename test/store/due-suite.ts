@@ -3,13 +3,13 @@ import { describe, it } from 'node:test'
 import type { Store } from '../../src/store/store.ts'
 import { hour, laterMs, newId, type StoreUnderTest, soonMs } from './store-under-test.ts'
 
-/** What store.ts promises of the list of deadlines. There is one list, so each test takes off what it has put there. */
+/** What store.ts promises of the list of deadlines. There is one, so each test takes off it what it has put there. */
 export function describeDeadlines(under: StoreUnderTest): void {
-  describe('deadlines', () => {
+  describe('deadlines', { concurrency: 1 }, () => {
     it('are given out when their time has come, the oldest first, and not before', async () => {
       const [first, second, third] = [newId(), newId(), newId()]
-      await under.store.putDue(second, 20)
-      await under.other.putDue(first, 10)
+      await under.store.putDue(second, soonMs)
+      await under.other.putDue(first, 1)
       await under.store.putDue(third, hour)
 
       await under.pass(laterMs)
@@ -61,7 +61,7 @@ export function describeDeadlines(under: StoreUnderTest): void {
     it('stay on the list though nobody comes for a while, and others are put there', async () => {
       const [waiting, next] = [newId(), newId()]
       await under.store.putDue(waiting, 1)
-      await under.pass(laterMs)
+      await under.pass(20)
       await under.store.putDue(next, 1)
       await under.pass(20)
 

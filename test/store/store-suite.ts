@@ -9,8 +9,12 @@ import { describeOneTimeItems } from './once-suite.ts'
 import { createFamily, everyVerb, gone, hour, isMistake, isUnavailable, longLife, newId, type StoreUnderTest } from './store-under-test.ts'
 
 /** What store.ts promises, held against one implementation. */
-export function describeStore(name: string, makeStore: () => Promise<StoreUnderTest>): void {
-  describe(name, () => {
+export function describeStore(
+  name: string,
+  makeStore: () => Promise<StoreUnderTest>,
+  options: { readonly concurrency?: number } = {},
+): void {
+  describe(name, options, () => {
     // Filled before the first test runs.
     const under = {} as StoreUnderTest
     before(async () => {
