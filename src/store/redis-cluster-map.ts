@@ -7,9 +7,9 @@ export interface ClusterMapOptions {
   /** Whom to ask, the likeliest to answer first. */
   readonly candidates: () => readonly RedisAddress[]
   readonly apply: (ranges: readonly SlotRange[]) => void
-  /** Whether every slot has a node. */
-  readonly isWhole: () => boolean
-  /** Whether every node is connected. As long as one is not, or a slot has none, the map is read again and again. */
+  /** Throws where the cluster does not serve all of its slots. */
+  readonly check: () => Promise<void>
+  /** Whether every node is connected. */
   readonly isConnected: () => boolean
   readonly health: RedisHealthPart
 }
@@ -18,6 +18,8 @@ export interface ClusterMapOptions {
 export interface ClusterMap {
   /** Has it read again soon. */
   refresh(): void
+  /** The same; and the cluster does not serve all of its slots. */
+  lost(error: unknown): void
   close(): Promise<void>
 }
 
@@ -29,25 +31,28 @@ const retryMs = 500
 
 const question = ['CLUSTER', 'SLOTS']
 
-/** Reads the map for the first time at once. One reading at a time is under way. */
-export function createClusterMap(options: ClusterMapOptions): ClusterMap {
-  const { access, candidates, health } = options
+/** Reads the map for the first time at once. One reading at a time is under way; as long as anything is missing, another follows. */
+export function createClusterMap({ access, candidates, apply, check, isConnected, health }: ClusterMapOptions): ClusterMap {
   let timer: NodeJS.Timeout | undefined
-  let reading: Promise<void> | undefined
   let readAt = Number.NEGATIVE_INFINITY
   let isWanted = false
+  let isWell = false
   let isClosed = false
+  let reading: Promise<void> | undefined = read()
 
   async function read(): Promise<void> {
     isWanted = false
     try {
       const ranges = await ask()
       if (isClosed) return
-      options.apply(ranges)
-      if (options.isWhole()) health.connected()
-      else health.lost(new Error('no node serves some of the slots'))
+      apply(ranges)
+      await check()
+      isWell = true
+      health.connected()
     } catch (error) {
-      if (!isClosed) health.lost(error)
+      isWell = false
+      if (isClosed) return
+      health.lost(error)
     }
     readAt = performance.now()
     reading = undefined
@@ -56,7 +61,7 @@ export function createClusterMap(options: ClusterMapOptions): ClusterMap {
   }
 
   function isIncomplete(): boolean {
-    return !options.isWhole() || !options.isConnected()
+    return !isWell || !isConnected()
   }
 
   async function ask(): Promise<readonly SlotRange[]> {
@@ -81,12 +86,17 @@ export function createClusterMap(options: ClusterMapOptions): ClusterMap {
     }, pauseMs)
   }
 
-  reading = read()
+  function refresh(): void {
+    isWanted = true
+    schedule(0)
+  }
 
   return {
-    refresh() {
-      isWanted = true
-      schedule(0)
+    refresh,
+    lost(error) {
+      isWell = false
+      health.lost(error)
+      refresh()
     },
     async close() {
       isClosed = true

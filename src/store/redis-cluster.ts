@@ -29,6 +29,8 @@ const longestJoinMs = 300
 const tryAgainMs = 100
 const maxTries = 3
 
+const stateQuestion = ['CLUSTER', 'INFO']
+
 /**
  * Opens connections to every master of a cluster and sends each command to the one that serves its slot.
  *
@@ -44,7 +46,7 @@ export function createRedisCluster(options: RedisClusterOptions & { readonly hea
     access: options.access,
     candidates: listCandidates,
     apply: applyMap,
-    isWhole: () => !slots.includes(undefined),
+    check,
     isConnected: () => [...members.values()].every(member => member.isReady()),
     health: options.health.join('cluster'),
   })
@@ -95,18 +97,20 @@ export function createRedisCluster(options: RedisClusterOptions & { readonly hea
     return Promise.reject(unavailable('has no node for some of its slots'))
   }
 
-  /** Follows what a node says of where to go, once; an answer that says nothing of that stays as it is. */
+  /** Follows what a node says of where to go, once. Undefined where it speaks of something else. */
   function redirect(from: RedisAddress, command: RedisCommand, refusal: ErrorReply, by: Method): Promise<unknown> | undefined {
-    const { message } = refusal
-    if (message.startsWith('TRYAGAIN') && (command.tries ?? 0) < maxTries) return tryAgain(command, by)
-    const isMoved = message.startsWith('MOVED')
-    if (isMoved || message.startsWith('CLUSTERDOWN')) map.refresh()
-    const address = command.isRedirected || isClosed ? null : readRedirect(message, from)
-    if (address === null) return undefined
+    const [code = ''] = /^(MOVED|ASK|TRYAGAIN|CLUSTERDOWN)\b/.exec(refusal.message) ?? []
+    if (code === '') return undefined
+    if (code === 'TRYAGAIN' && (command.tries ?? 0) < maxTries) return tryAgain(command, by)
+    if (code === 'CLUSTERDOWN') map.lost(refusal)
+    if (code === 'MOVED') map.refresh()
+    const address = command.isRedirected || isClosed ? null : readRedirect(refusal.message, from)
+    // No verb is at fault, so none counts as refused: the next reading of the map says how the cluster is.
+    if (address === null) return Promise.reject(unavailable(`refused ${command.verb}: ${code}`, refusal))
     const target = memberAt(address)
     target.namedAt = performance.now()
-    if (isMoved) slots[slotOf(command.key)] = target
-    return follow(target, { ...command, isRedirected: true, isAsking: !isMoved }, by)
+    if (code === 'MOVED') slots[slotOf(command.key)] = target
+    return follow(target, { ...command, isRedirected: true, isAsking: code === 'ASK' }, by)
   }
 
   async function follow(target: Member, command: RedisCommand, by: Method): Promise<unknown> {
@@ -117,6 +121,15 @@ export function createRedisCluster(options: RedisClusterOptions & { readonly hea
   async function tryAgain(command: RedisCommand, by: Method): Promise<unknown> {
     await wait(tryAgainMs)
     return send(by, { ...command, isRedirected: false, isAsking: false, tries: (command.tries ?? 0) + 1 }, asIs)
+  }
+
+  async function check(): Promise<void> {
+    if (slots.includes(undefined)) throw new Error('no node serves some of the slots')
+    const states = [...members.values()].map(async member => String(await member.inquire(stateQuestion)))
+    // One that is not connected is told of elsewhere.
+    for (const state of await Promise.allSettled(states)) {
+      if (state.status === 'fulfilled' && !state.value.includes('cluster_state:ok')) throw new Error('CLUSTERDOWN')
+    }
   }
 
   async function askAll(): Promise<void> {

@@ -15,7 +15,7 @@ export interface RedisNodeOptions extends Pick<RedisConnectionOptions, 'access' 
   readonly redirect?: (command: RedisCommand, refusal: ErrorReply, by: 'ask' | 'askConfirmed') => Promise<unknown> | undefined
 }
 
-export interface RedisNode extends RedisLink {
+export interface RedisNode extends RedisLink, Pick<RedisConnection, 'inquire'> {
   isReady(): boolean
   /** Resolves when the attempts to connect that are being made, if any, have come to their end. */
   attempted(): Promise<unknown>
@@ -61,6 +61,7 @@ export function createRedisNode(options: RedisNodeOptions): RedisNode {
 
   return {
     ask: direct.ask,
+    inquire: direct.inquire,
     askConfirmed: confirmed.ask,
     ping: () => direct.ask(ping, () => {}),
     isReady: () => direct.isReady() && confirming.isReady(),

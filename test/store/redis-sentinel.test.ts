@@ -18,7 +18,7 @@ describe('the Redis store with sentinels', { concurrency: 4 }, () => {
     const { redis, store, events } = await start(t)
     const family = await createFamily(store)
     await redis.untilReplicated(1)
-    const traffic = startTraffic(ordinaryCalls(store, family.id))
+    const traffic = startTraffic(t, ordinaryCalls(store, family.id))
 
     const before = await redis.kill()
     await events.until('down')
@@ -41,7 +41,7 @@ describe('the Redis store with sentinels', { concurrency: 4 }, () => {
     const { redis, store, events } = await start(t)
     const family = await createFamily(store)
     await redis.untilReplicated(1)
-    const traffic = startTraffic(ordinaryCalls(store, family.id))
+    const traffic = startTraffic(t, ordinaryCalls(store, family.id))
 
     const before = await redis.freeze()
     await events.until('down')
@@ -64,7 +64,7 @@ describe('the Redis store with sentinels', { concurrency: 4 }, () => {
   it('RDS-06 follows when the master is changed in an orderly way', async t => {
     const { redis, store, events } = await start(t)
     const family = await createFamily(store)
-    const traffic = startTraffic(ordinaryCalls(store, family.id))
+    const traffic = startTraffic(t, ordinaryCalls(store, family.id))
 
     await redis.failover()
     await events.until('down')
@@ -97,7 +97,7 @@ describe('the Redis store with sentinels', { concurrency: 4 }, () => {
     const { redis, store, events } = await start(t)
     const family = await createFamily(store)
     const before = events.told.length
-    const traffic = startTraffic(ordinaryCalls(store, family.id))
+    const traffic = startTraffic(t, ordinaryCalls(store, family.id))
 
     await Promise.all(redis.sentinels.map(sentinel => sentinel.kill()))
     for (let call = 0; call < 20; call += 1) await store.replaceVault(family.id, family.vault, family.vault)

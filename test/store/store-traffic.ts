@@ -7,11 +7,18 @@ export interface Outcome {
   readonly tookMs: number
 }
 
-/** Makes these calls every 20 ms until it is stopped; a failure other than `store_unavailable` fails the test. */
-export function startTraffic(calls: readonly (() => Promise<unknown>)[]): { stop(): Promise<readonly Outcome[]> } {
+/**
+ * Makes these calls every 20 ms until it is stopped, or the test ends; a failure other than `store_unavailable`
+ * fails the test.
+ */
+export function startTraffic(
+  t: { after(clean: () => void): void },
+  calls: readonly (() => Promise<unknown>)[],
+): { stop(): Promise<readonly Outcome[]> } {
   const outcomes: Promise<Outcome>[] = []
   const end = new AbortController()
   const running = run()
+  t.after(() => end.abort())
 
   async function run(): Promise<void> {
     while (!end.signal.aborted) {

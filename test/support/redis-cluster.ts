@@ -32,7 +32,7 @@ export interface RedisClusterSetup {
   untilPromoted(id: string, before: RedisServer): Promise<RedisServer>
   /** Has the replica of that master take over in an orderly way; gives it. */
   failover(id: string): Promise<RedisServer>
-  /** Moves the slot of an id to another master; `halfway` runs when both have a part of it. */
+  /** Moves the slot of an id to another master; `halfway` runs when that has the first half of its keys, in their order. */
   moveSlot(id: string, to: RedisServer, halfway?: () => Promise<void>): Promise<void>
   /** What all masters have. */
   dump(): Promise<readonly RedisEntry[]>
@@ -44,9 +44,10 @@ const masters = 3
 const login = ['--masteruser', observer.username, '--masterauth', observer.password, '--repl-diskless-sync-delay', '0']
 // A replica that was slow to start must not be too old to take over.
 const eager = ['--cluster-replica-validity-factor', '0']
-// After how long a node counts as down; a failover takes 1 to 2 s more. Where nobody can take over, a busy machine
-// must not be taken for a dead node.
-const nodeTimeoutMs = { withReplicas: 500, without: 10_000 }
+// After how long a node counts as down; a failover takes 1 to 2 s more, and the other masters serve on meanwhile.
+// Where nobody can take over, a busy machine must not be taken for a dead node.
+const withReplicas = ['--cluster-node-timeout', '1000', '--cluster-require-full-coverage', 'no']
+const withoutReplicas = ['--cluster-node-timeout', '10000']
 
 /** Starts real nodes on free ports of the loopback. It takes 2 s: for so long a node of a cluster that starts refuses to write. */
 export async function startRedisCluster(options: RedisClusterOptions = {}): Promise<RedisClusterSetup> {
@@ -56,8 +57,7 @@ export async function startRedisCluster(options: RedisClusterOptions = {}): Prom
     const follows = at < masters + spares ? null : at - masters - spares
     nodes.push({ port: await findFreePort(), busPort: await findFreePort(), follows, slots: slotsOf(at) })
   }
-  const timeoutMs = replicas === 0 ? nodeTimeoutMs.without : nodeTimeoutMs.withReplicas
-  const common = ['--cluster-enabled', 'yes', '--cluster-node-timeout', `${timeoutMs}`, ...login, ...eager]
+  const common = ['--cluster-enabled', 'yes', ...(replicas === 0 ? withoutReplicas : withReplicas), ...login, ...eager]
   const secure = tls === undefined ? {} : { tls }
   const servers = await Promise.all(
     nodes.map((node, at) =>
@@ -76,7 +76,13 @@ export async function startRedisCluster(options: RedisClusterOptions = {}): Prom
     ),
   )
   await until(async () => (await Promise.all(servers.map(isWell))).every(Boolean))
-  for (const master of replicas === 0 ? [] : servers.slice(0, masters)) await until(async () => hasReplica(master))
+  await until(async () => (await roles()).filter(role => role[0] === 'slave' && role[3] === 'connected').length === replicas * masters)
+
+  async function roles(): Promise<readonly (readonly unknown[])[]> {
+    const answers = servers.map(server => server.send('ROLE') as Promise<readonly unknown[]>)
+    // One that is not there has none.
+    return (await Promise.allSettled(answers)).map(answer => (answer.status === 'fulfilled' ? answer.value : []))
+  }
 
   async function masterOf(id: string, exceptFor?: RedisServer): Promise<RedisServer> {
     const slot = slotOf(id)
@@ -119,7 +125,7 @@ export async function startRedisCluster(options: RedisClusterOptions = {}): Prom
     untilPromoted,
     async failover(id) {
       const before = await masterOf(id)
-      const replica = servers[nodes.findIndex(node => node.follows === servers.indexOf(before))]
+      const replica = servers[(await roles()).findIndex(([role, , port]) => role === 'slave' && port === before.port)]
       await until(async () => (await replica?.send('CLUSTER', 'FAILOVER')) === 'OK')
       return untilPromoted(id, before)
     },
@@ -129,18 +135,20 @@ export async function startRedisCluster(options: RedisClusterOptions = {}): Prom
       const [fromId, toId] = [idOf(servers.indexOf(from)), idOf(servers.indexOf(to))]
       await to.send('CLUSTER', 'SETSLOT', slot, 'IMPORTING', fromId)
       await from.send('CLUSTER', 'SETSLOT', slot, 'MIGRATING', toId)
-      const keys = (await from.send('CLUSTER', 'GETKEYSINSLOT', slot, '1000')) as readonly string[]
+      const keys = ((await from.send('CLUSTER', 'GETKEYSINSLOT', slot, '1000')) as readonly string[]).toSorted()
+      const half = Math.ceil(keys.length / 2)
       const login = ['AUTH2', observer.username, observer.password]
-      for (const [at, key] of keys.entries()) {
-        await from.send('MIGRATE', host, `${to.port}`, '', '0', '1000', ...login, 'KEYS', key)
-        if (at === Math.floor((keys.length - 1) / 2)) await halfway?.()
-      }
+      const migrate = (some: readonly string[]) =>
+        some.length > 0 && from.send('MIGRATE', host, `${to.port}`, '', '0', '1000', ...login, 'KEYS', ...some)
+      await migrate(keys.slice(0, half))
+      await halfway?.()
+      await migrate(keys.slice(half))
       for (const server of [to, from]) await server.send('CLUSTER', 'SETSLOT', slot, 'NODE', toId)
       await until(async () => (await Promise.all(servers.map(server => serverOf(server, slotOf(id))))).every(server => server === to))
     },
     async dump() {
-      const roles = await Promise.all(servers.map(async server => [server, await server.send('ROLE').catch(() => null)] as const))
-      const serving = roles.filter(([, role]) => Array.isArray(role) && role[0] === 'master').map(([server]) => server)
+      const found = await roles()
+      const serving = servers.filter((_, at) => found[at]?.[0] === 'master')
       return (await Promise.all(serving.map(server => server.dump()))).flat()
     },
     async stop() {
@@ -177,8 +185,4 @@ function describeNodes(nodes: readonly Node[], own: number): string {
 
 async function isWell(server: RedisServer): Promise<boolean> {
   return String(await server.send('CLUSTER', 'INFO')).includes('cluster_state:ok')
-}
-
-async function hasReplica(master: RedisServer): Promise<boolean> {
-  return /^slave0:.*state=online/m.test(String(await master.send('INFO', 'replication')))
 }
