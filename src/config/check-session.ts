@@ -1,3 +1,4 @@
+import { checkStore } from './check-store.ts'
 import type { Evidence, Report } from './checks.ts'
 import type { ClientAuths } from './client-auth.ts'
 import type { Draft } from './draft.ts'
@@ -5,7 +6,6 @@ import { keyPairProblem } from './key-pair.ts'
 import { cookieKeyProblem } from './key-strength.ts'
 import type { Keys } from './keys.ts'
 import { type ConfigPath, formatPath } from './mistakes.ts'
-import type { SessionOptions } from './schema-session.ts'
 
 /** Checks the store, the deadlines and the keys; and the listener's certificate against its key. */
 export function checkSession({ sections, session }: Draft, { keys, clientAuths }: Evidence, report: Report): void {
@@ -26,16 +26,6 @@ export function checkSession({ sections, session }: Draft, { keys, clientAuths }
   const tls = sections.listen?.tls
   const problem = tls === undefined ? null : keyPairProblem(tls, 'listen.tls.cert')
   if (problem !== null) report(['listen', 'tls', 'key'], problem)
-}
-
-function checkStore(store: SessionOptions['store'], report: Report): void {
-  const path: ConfigPath = ['session', 'store']
-  if (store.kind === 'memory') {
-    for (const name of ['url', 'tls'] as const)
-      if (store[name] !== undefined) report([...path, name], 'has no meaning with kind: memory: remove it')
-  } else if (store.url === undefined) report(path, 'needs a url with kind: redis, such as { env: REDIS_URL }')
-  else if (store.tls !== undefined && !store.url.startsWith('rediss:'))
-    report([...path, 'tls'], 'needs a rediss: URL: with redis: there is no TLS')
 }
 
 /** One key, one purpose: what leaks in one place must not open another (NHI-09). */

@@ -1,18 +1,5 @@
 import { createClient } from 'redis'
-
-export interface RedisAddress {
-  readonly host: string
-  readonly port: number
-}
-
-/** How to be let in. */
-export interface RedisAccess {
-  readonly username?: string
-  readonly password?: string
-  readonly database?: number
-  /** Speak TLS; `ca`: PEM of the authorities to trust instead of the well-known ones. */
-  readonly tls?: { readonly ca?: Buffer }
-}
+import type { RedisAccess, RedisAddress, RedisTls } from '../config/store-config.ts'
 
 export type RedisClient = ReturnType<typeof openRedisClient>
 
@@ -73,7 +60,7 @@ export async function askOnce<Reply>(
  * @param tls needs `rediss://`
  * @throws {TypeError} for a URL that is none of Redis; the message does not repeat it
  */
-export function readRedisUrl(url: string, tls?: RedisAccess['tls']): { readonly address: RedisAddress; readonly access: RedisAccess } {
+export function readRedisUrl(url: string, tls?: RedisTls): { readonly address: RedisAddress; readonly access: RedisAccess } {
   const { protocol, hostname = '', port, username = '', password = '', pathname = '' } = URL.parse(url) ?? {}
   if (protocol !== 'redis:' && protocol !== 'rediss:') throw new TypeError('the store URL must begin with redis:// or rediss://')
   if (tls !== undefined && protocol !== 'rediss:') throw new TypeError('a store with tls needs a URL that begins with rediss://')

@@ -1,4 +1,5 @@
-import { askOnce, formatAddress, type RedisAccess, type RedisAddress } from './redis-client.ts'
+import type { RedisAccess, RedisAddress } from '../config/store-config.ts'
+import { askOnce, formatAddress } from './redis-client.ts'
 import { describeRedisError, type RedisHealthPart } from './redis-health.ts'
 import { readSlots, type SlotRange } from './redis-slots.ts'
 

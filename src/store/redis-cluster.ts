@@ -1,6 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import type { ErrorReply } from 'redis'
-import { formatAddress, type RedisAccess, type RedisAddress } from './redis-client.ts'
+import type { RedisAccess, RedisAddress } from '../config/store-config.ts'
+import { formatAddress } from './redis-client.ts'
 import { createClusterMap } from './redis-cluster-map.ts'
 import type { RedisCommand, RedisLink } from './redis-command.ts'
 import { unavailable } from './redis-connection.ts'

@@ -1,6 +1,7 @@
 import { DisconnectsClientError, ErrorReply } from 'redis'
+import type { RedisAccess, RedisAddress } from '../config/store-config.ts'
 import { GatewayError } from '../errors.ts'
-import { openRedisClient, type RedisAccess, type RedisAddress, type RedisClient } from './redis-client.ts'
+import { openRedisClient, type RedisClient } from './redis-client.ts'
 import { ping, type RedisCommand } from './redis-command.ts'
 import { describeRedisError, type RedisHealthPart } from './redis-health.ts'
 import { beatMs, createInFlight } from './redis-in-flight.ts'

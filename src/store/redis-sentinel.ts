@@ -1,14 +1,7 @@
 import { ErrorReply } from 'redis'
-import { askOnce, formatAddress, type RedisAccess, type RedisAddress, type RedisClient } from './redis-client.ts'
+import type { RedisAddress, RedisSentinelConfig } from '../config/store-config.ts'
+import { askOnce, formatAddress, type RedisClient } from './redis-client.ts'
 import { describeRedisError } from './redis-health.ts'
-
-export interface RedisSentinelOptions {
-  /** The name under which the sentinels know the master. */
-  readonly master: string
-  readonly nodes: readonly RedisAddress[]
-  /** Of the sentinels; Redis has its own. */
-  readonly access: RedisAccess
-}
 
 export interface MasterLocator {
   /**
@@ -25,7 +18,7 @@ export interface MasterLocator {
 const answerMs = 400
 
 /** Finds the master by its sentinels, which know of a failover first. */
-export function createMasterLocator({ master, nodes, access }: RedisSentinelOptions): MasterLocator {
+export function createMasterLocator({ master, nodes, access }: RedisSentinelConfig): MasterLocator {
   let first = 0
   let asking: Promise<RedisAddress> | undefined
 

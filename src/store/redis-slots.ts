@@ -1,4 +1,4 @@
-import type { RedisAddress } from './redis-client.ts'
+import type { RedisAddress } from '../config/store-config.ts'
 
 export const slotCount = 16_384
 

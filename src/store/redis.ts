@@ -1,12 +1,13 @@
+import type { RedisAccess, RedisSentinelConfig, RedisTls } from '../config/store-config.ts'
 import { createKeys } from './keys.ts'
-import { type RedisAccess, readRedisUrl } from './redis-client.ts'
+import { readRedisUrl } from './redis-client.ts'
 import { createRedisCluster, type RedisClusterOptions } from './redis-cluster.ts'
 import { ping, type RedisLink } from './redis-command.ts'
 import { createRedisConnection } from './redis-connection.ts'
 import { reportEviction } from './redis-eviction.ts'
 import { createRedisHealth, type StoreEventListener } from './redis-health.ts'
 import { createRedisNode } from './redis-node.ts'
-import { createMasterLocator, type RedisSentinelOptions } from './redis-sentinel.ts'
+import { createMasterLocator } from './redis-sentinel.ts'
 import { createRedisVerbs } from './redis-verbs.ts'
 import type { Store } from './store.ts'
 
@@ -20,7 +21,7 @@ export interface RedisStoreOptions extends CommonOptions {
   /** `redis://` or `rediss://`, with user, password and database number where they are needed. */
   readonly url: string
   /** PEM of the authorities to trust instead of the well-known ones. Needs `rediss://`. */
-  readonly tls?: { readonly ca?: Buffer }
+  readonly tls?: RedisTls
 }
 
 /**
@@ -48,7 +49,7 @@ export function createRedisStore({ url, tls, namespace, onEvent }: RedisStoreOpt
 }
 
 export interface RedisSentinelStoreOptions extends CommonOptions {
-  readonly sentinel: RedisSentinelOptions
+  readonly sentinel: RedisSentinelConfig
   /** Of the master, whichever it is. */
   readonly access: RedisAccess
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
+import type { RedisSentinelConfig } from '../../src/config/store-config.ts'
 import { createRedisSentinelStore } from '../../src/store/redis.ts'
-import type { RedisSentinelOptions } from '../../src/store/redis-sentinel.ts'
 import type { Store } from '../../src/store/store.ts'
 import { livedMs } from '../support/lived-time.ts'
 import { type RedisSentinelSetup, startRedisSentinel } from '../support/redis-sentinel.ts'
@@ -158,7 +158,7 @@ async function start(t: TestContext, sentinels: 1 | 3 = 1) {
   return { redis, ...opened }
 }
 
-function open(t: TestContext, redis: RedisSentinelSetup, changes: Partial<RedisSentinelOptions> = {}) {
+function open(t: TestContext, redis: RedisSentinelSetup, changes: Partial<RedisSentinelConfig> = {}) {
   const events = listenToStore()
   const sentinel = { ...redis.options.sentinel, ...changes }
   const store = createRedisSentinelStore({ sentinel, access: {}, namespace: 'sp', onEvent: events.onEvent })
