@@ -1,3 +1,4 @@
+import { buildStore } from './build-store.ts'
 import type { ClientAuths } from './client-auth.ts'
 import type {
   AdminToken,
@@ -89,10 +90,9 @@ function buildAllowRules({
 
 function buildSession(options: ConfigOptions['session'], sealingKeys: readonly SealingKey[]): SessionConfig {
   const { store, idleTimeout, absoluteTimeout, cookieKeys, ...rest } = options
-  const { kind, url = '', namespace, tls } = store
   return {
     ...rest,
-    store: kind === 'memory' ? { kind } : { kind, url, namespace, ...(tls && { tls: { ca: Buffer.from(tls.ca) } }) },
+    store: buildStore(store),
     cookieKeys: atLeastOne(cookieKeys.map(key => key.trim())),
     sealingKeys: atLeastOne(sealingKeys),
     idleTimeoutMs: idleTimeout,
