@@ -15,6 +15,7 @@ import { createExpressSession } from '../session/express-session.ts'
 import type { Families } from '../session/families.ts'
 import type { Credential } from '../session/session.ts'
 import type { SessionList } from '../session/session-list.ts'
+import type { Every, Watch } from '../session/watch.ts'
 import type { Admit } from '../tokens/admit.ts'
 import type { Endings } from '../tokens/endings.ts'
 import { createAccount } from './account.ts'
@@ -23,6 +24,7 @@ import { createBounce } from './bounce.ts'
 import { admitAnswer, callbackMethod, createCallback } from './callback.ts'
 import { readCallbackForm } from './callback-form.ts'
 import { createContinue } from './continue.ts'
+import { createEvents } from './events.ts'
 import { createFreshAfterLapse } from './lapsed.ts'
 import { createSessionReader } from './live-session.ts'
 import { createLogin } from './login.ts'
@@ -50,6 +52,8 @@ export interface EndpointParts {
   readonly list: SessionList
   readonly endings: Endings
   readonly admit: Admit
+  readonly watch: Watch
+  readonly every: Every
   /** The credential in a session cookie whose signature is ours. */
   readonly readCookie: (raw: string) => Credential | null
   /** The session cookie. */
@@ -103,6 +107,7 @@ export function createEndpoints(config: GatewayConfig, gateway: EndpointParts, s
   })
   endpoint('/continue/:attempt', 'GET', { get: [readSession, createContinue(parts)] })
   endpoint('/session', 'GET, HEAD', { get: [readSession, createSession(parts)] })
+  endpoint('/events', 'GET, HEAD', { get: [readSession, createEvents(parts)] })
   endpoint('/logout', 'GET, HEAD, POST', {
     get: [readSession, createConfirmLogout(parts)],
     // The body first, however slowly it comes: a session that ends meanwhile ends no other.
