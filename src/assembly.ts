@@ -104,7 +104,7 @@ export function assemble(config: GatewayConfig, deps: GatewayDeps): Assembly {
   const stages = createStages({ config, now, log, cors, cookie, readCookie, families, freshToken, forward, refuse })
   const endpoints = createEndpoints(
     config,
-    { providers, attempts, families, list, endings, admit, watch, every, readCookie, cookie, audit, now, random },
+    { providers, attempts, families, list, endings, admit, renew, watch, every, readCookie, cookie, audit, now, random },
     stages,
   )
   const sessions: SessionAdmin = {
