@@ -12,6 +12,7 @@ import type {
   TokenDemand,
 } from './config.ts'
 import { defaultListenHost } from './hosts.ts'
+import { ownToken } from './own-token.ts'
 import type { ConfigOptions } from './schema.ts'
 import type { ProviderOptions } from './schema-provider.ts'
 import type { RouteOptions } from './schema-routes.ts'
@@ -118,7 +119,7 @@ function buildRoute(options: RouteOptions, origins: readonly Origin[]): RouteRul
 
 /** Routes that want the same have the same slot, whatever the order of their scopes. */
 function buildDemand(token: Exclude<RouteOptions['token'], 'none'>): TokenDemand {
-  if (token === 'access') return { slot: '', audience: null, scopes: [] }
+  if (token === 'access') return ownToken
   const scopes = token.scopes.toSorted()
   // Neither has a space in it. One stands in every slot, so none is a name that means something to JavaScript.
   return { slot: `${token.audience} ${scopes.join(' ')}`, audience: token.audience, scopes }
