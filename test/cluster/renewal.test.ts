@@ -3,8 +3,6 @@ import { after, afterEach, before, describe, it } from 'node:test'
 import { decodeJwt } from 'jose'
 import { audiences, type Cluster, callBySocket, nextRequest, startCluster } from '../support/cluster.ts'
 import { eventually } from '../support/eventually.ts'
-import type { GatewayProcess } from '../support/gateway-process.ts'
-import type { Visitor } from '../support/visitor.ts'
 
 // Three gateway processes over one Redis. The provider rotates refresh tokens and takes the second use of one for
 // theft: it ends the grant then, and whoever renews twice is signed out.
@@ -37,17 +35,16 @@ describe('access tokens for two audiences that run out', () => {
   it('RTK-02 A-062 are renewed once each for two hundred calls at three replicas, and none reaches the other audience', async () => {
     const { idp, upstream } = cluster
     idp.setAccessTokenSeconds(2)
-    const visitors = await cluster.arrive()
-    const at = (turn: number) => visitors[turn % visitors.length] as Visitor
-    for (const [turn, path] of ['/api/orders', '/api/billing'].entries()) assert.equal((await at(turn).call(path)).status, 200)
+    const browser = await cluster.arrive()
+    for (const [turn, path] of ['/api/orders', '/api/billing'].entries()) assert.equal((await browser.at(turn).call(path)).status, 200)
     const old = [...tokensAt('/api/orders'), ...tokensAt('/api/billing')]
-    const [asked, cookies] = [idp.tokenRequests.length, at(0).setCookies.length]
+    const [asked, cookies] = [idp.tokenRequests.length, browser.setCookies().length]
     upstream.requests.length = 0
     idp.setAccessTokenSeconds(300)
     await outlive(2)
 
     const answers = await Promise.all(
-      Array.from({ length: 200 }, (_, turn) => at(turn).call(turn % 2 === 0 ? '/api/orders' : '/api/billing')),
+      Array.from({ length: 200 }, (_, turn) => browser.at(turn).call(turn % 2 === 0 ? '/api/orders' : '/api/billing')),
     )
 
     assert.deepEqual(new Set(answers.map(({ status }) => status)), new Set([200]))
@@ -65,21 +62,21 @@ describe('access tokens for two audiences that run out', () => {
       const [token = '', ...others] = tokensAt(path)
       assert.deepEqual([decodeJwt(token).aud, others, old.includes(token)], [audience, [], false])
     }
-    assert.equal(visitors.flatMap(visitor => visitor.setCookies).length, cookies)
+    assert.equal(browser.setCookies().length, cookies)
   })
 })
 
 describe('a renewal', () => {
   it('RTK-02 goes on though the client that caused it leaves, and every replica has the new token', async () => {
-    const { idp, replicas } = cluster
+    const { idp } = cluster
     idp.setAccessTokenSeconds(1)
-    const [first, second, third] = (await cluster.arrive()) as [Visitor, Visitor, Visitor]
+    const browser = await cluster.arrive()
     const refreshes = idp.refreshes()
     idp.setAccessTokenSeconds(300)
     await outlive(1)
     const release = idp.troubles.hold('token')
     const isAsked = nextRequest(idp, 'token')
-    const client = await callBySocket(replicas[0] as GatewayProcess, first, '/api/home')
+    const client = await callBySocket(cluster.at(0), browser.at(0), '/api/home')
     await isAsked()
     cluster.upstream.requests.length = 0
 
@@ -87,7 +84,7 @@ describe('a renewal', () => {
     release()
     await eventually(() => cluster.events('renewal').some(line => line.replica === 0 && line.outcome === 'ok'))
 
-    assert.deepEqual([(await second.call('/api/home')).status, (await third.call('/api/home')).status], [200, 200])
+    assert.deepEqual([(await browser.at(1).call('/api/home')).status, (await browser.at(2).call('/api/home')).status], [200, 200])
     assert.equal(tokensAt('/api/home').length, 1)
     assert.equal(idp.refreshes() - refreshes, 1)
     assert.equal(idp.reuses(), 0)

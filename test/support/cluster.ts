@@ -18,15 +18,27 @@ export interface Cluster {
   readonly upstream: Upstream
   /** Those that run; whoever replaces one puts the new one in its place. */
   readonly replicas: GatewayProcess[]
+  /** The replica of this number; after the last comes the first. */
+  at(turn: number): GatewayProcess
   readonly adminToken: string
   /** One more replica, which is not among `replicas` yet, with these in place of the session section's entries. */
   start(session?: Readonly<Record<string, unknown>>, env?: Readonly<Record<string, string>>): Promise<GatewayProcess>
-  /** Signs in at the first replica. One browser, as it sees each replica. */
-  arrive(provider?: string): Promise<readonly Visitor[]>
+  /** Signs in at the first replica. */
+  arrive(provider?: string): Promise<Browser>
   /** Every log and audit line of an event, of the replicas that run, with the replica's number. */
   events(name: string): readonly (Readonly<Record<string, unknown>> & { readonly replica: number })[]
   /** Ends everything. Throws when a secret was logged by any of them (LOG-03). */
   close(): Promise<void>
+}
+
+/** One browser, whose requests go to one replica or another. */
+export interface Browser {
+  /** As the replica of this number sees it; after the last comes the first. */
+  at(turn: number): Visitor
+  /** Every Set-Cookie line that it got. */
+  setCookies(): readonly string[]
+  /** Who has the same cookies now and keeps them, whatever this one is told. */
+  copy(): Browser
 }
 
 export interface ClusterOptions {
@@ -81,14 +93,14 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     idps,
     upstream,
     replicas,
+    at: turn => replicas[turn % replicas.length] as GatewayProcess,
     adminToken: env.ADMIN_TOKEN ?? '',
     start,
     async arrive(provider = names[0] ?? '') {
-      const jar = new Map<string, string>()
-      const visitors = replicas.map(replica => createVisitor(replica, jar))
-      const response = await visitors[0]?.signIn(idps[provider] as IdentityProvider, { query: `provider=${provider}` })
-      if (response?.status !== 303) throw new Error(`the sign-in ended with ${response?.status} ${response?.text}`)
-      return visitors
+      const browser = createBrowser(replicas, new Map())
+      const response = await browser.at(0).signIn(idps[provider] as IdentityProvider, { query: `provider=${provider}` })
+      if (response.status !== 303) throw new Error(`the sign-in ended with ${response.status} ${response.text}`)
+      return browser
     },
     events: name =>
       replicas.flatMap(({ lines }, replica) => lines.filter(({ event }) => event === name).map(line => ({ ...line, replica }))),
@@ -101,6 +113,15 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
         ...Object.values(secrets),
       ])
     },
+  }
+}
+
+function createBrowser(replicas: readonly GatewayProcess[], jar: Map<string, string>): Browser {
+  const visitors = replicas.map(replica => createVisitor(replica, jar))
+  return {
+    at: turn => visitors[turn % visitors.length] as Visitor,
+    setCookies: () => visitors.flatMap(({ setCookies }) => setCookies),
+    copy: () => createBrowser(replicas, new Map(jar)),
   }
 }
 
