@@ -16,7 +16,7 @@ before(async () => {
   cluster = await startCluster({ replicas: 4, providers: ['unheard', 'unanswered', 'slow'], provider: { timeout: '25s' } })
   for (const [name, idp] of Object.entries(cluster.idps)) {
     idp.setAccessTokenSeconds(1)
-    browsers[name] = await cluster.arrive(name)
+    browsers[name] = await cluster.arrive({ provider: name })
     idp.setAccessTokenSeconds(300)
   }
   const overAt = Date.now() + 1000

@@ -36,10 +36,10 @@ describe('while the provider', { concurrency: true }, () => {
     it(`RTK-05 ${what}, valid tokens are used to their end, then there is 503, no session ends, and all goes on when it is back`, async () => {
       const idp = cluster.idps[name] as IdentityProvider
       // The replicas know the provider: each has drawn a token from it.
-      const browser = await cluster.arrive(name)
+      const browser = await cluster.arrive({ provider: name })
       for (const path of ['/api/orders', '/api/billing']) assert.equal((await browser.at(1).call(path)).status, 200)
       idp.setAccessTokenSeconds(3)
-      const visitor = await cluster.arrive(name)
+      const visitor = await cluster.arrive({ provider: name })
       const [signedInAt, cookies] = [performance.now(), visitor.setCookies().length]
       await begin(idp)
       const asked = idp.troubles.count('token')

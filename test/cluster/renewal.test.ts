@@ -82,7 +82,7 @@ describe('a renewal', () => {
 
     client.destroy()
     release()
-    await eventually(() => cluster.events('renewal').some(line => line.replica === 0 && line.outcome === 'ok'))
+    await eventually(() => cluster.at(0).lines.some(({ event }) => event === 'renewal'))
 
     assert.deepEqual([(await browser.at(1).call('/api/home')).status, (await browser.at(2).call('/api/home')).status], [200, 200])
     assert.equal(tokensAt('/api/home').length, 1)

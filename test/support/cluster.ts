@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Socket } from 'node:net'
 import { eventually } from './eventually.ts'
-import { assertNoneIn, makeSecrets, providerConfig, sessionConfig } from './gateway.ts'
+import { assertNoneIn, type Line, makeSecrets, providerConfig, sessionConfig } from './gateway.ts'
 import { type GatewayProcess, startGatewayProcess } from './gateway-process.ts'
 import { type IdentityProvider, type IdentityProviderOptions, startIdentityProvider } from './identity-provider.ts'
 import { openSocket } from './raw-http.ts'
@@ -23,10 +23,10 @@ export interface Cluster {
   readonly adminToken: string
   /** One more replica, which is not among `replicas` yet, with these in place of the session section's entries. */
   start(session?: Readonly<Record<string, unknown>>, env?: Readonly<Record<string, string>>): Promise<GatewayProcess>
-  /** Signs in at the first replica. */
-  arrive(provider?: string): Promise<Browser>
-  /** Every log and audit line of an event, of the replicas that run, with the replica's number. */
-  events(name: string): readonly (Readonly<Record<string, unknown>> & { readonly replica: number })[]
+  /** Signs in, by the first provider and at the first replica unless something else is said. */
+  arrive(options?: { readonly provider?: string; readonly at?: number }): Promise<Browser>
+  /** Every log and audit line of an event, of all that ever ran. */
+  events(name: string): readonly Line[]
   /** Ends everything. Throws when a secret was logged by any of them (LOG-03). */
   close(): Promise<void>
 }
@@ -96,9 +96,9 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     at: turn => replicas[turn % replicas.length] as GatewayProcess,
     adminToken: env.ADMIN_TOKEN ?? '',
     start,
-    async arrive(provider = names[0] ?? '') {
+    async arrive({ provider = names[0] ?? '', at = 0 } = {}) {
       const browser = createBrowser(replicas, new Map())
-      const response = await browser.at(0).signIn(idps[provider] as IdentityProvider, { query: `provider=${provider}` })
+      const response = await browser.at(at).signIn(idps[provider] as IdentityProvider, { query: `provider=${provider}` })
       if (response.status !== 303) throw new Error(`the sign-in ended with ${response.status} ${response.text}`)
       return browser
     },
@@ -117,10 +117,15 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
 }
 
 function createBrowser(replicas: readonly GatewayProcess[], jar: Map<string, string>): Browser {
-  const visitors = replicas.map(replica => createVisitor(replica, jar))
+  const visitors = new Map<GatewayProcess, Visitor>()
   return {
-    at: turn => visitors[turn % visitors.length] as Visitor,
-    setCookies: () => visitors.flatMap(({ setCookies }) => setCookies),
+    at(turn) {
+      const replica = replicas[turn % replicas.length] as GatewayProcess
+      const visitor = visitors.get(replica) ?? createVisitor(replica, jar)
+      visitors.set(replica, visitor)
+      return visitor
+    },
+    setCookies: () => [...visitors.values()].flatMap(({ setCookies }) => setCookies),
     copy: () => createBrowser(replicas, new Map(jar)),
   }
 }

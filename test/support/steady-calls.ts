@@ -1,27 +1,30 @@
-import { setImmediate as nextTurn } from 'node:timers/promises'
+import { setTimeout as wait } from 'node:timers/promises'
 import type { Response } from 'supertest'
 import { eventually } from './eventually.ts'
 
-/** Calls that go on and on, one after the other at each replica, whatever comes back. */
+/** Calls that go on and on in several lanes, one after the other in each, whatever comes back. */
 export interface SteadyCalls {
-  /** Resolves when each replica has given this status so many times more. */
+  /** Resolves when each lane has got this status so many times more. */
   eachGets(status: number, times: number): Promise<void>
   /** Ends it and gives every answer. Rejects when a call got none. */
   stop(): Promise<readonly Response[]>
 }
 
-/** @param call one call to the replica of this number, from 0 */
-export function startSteadyCalls(replicas: number, call: (replica: number) => Promise<Response>): SteadyCalls {
+// Steady, and not all that the machine can: others need it, too.
+const restMs = 5
+
+/** @param call one call of the lane with this number, from 0 */
+export function startSteadyCalls(lanes: number, call: (lane: number) => Promise<Response>): SteadyCalls {
   const answers: Response[] = []
-  const counts = Array.from({ length: replicas }, () => new Map<number, number>())
+  const counts = Array.from({ length: lanes }, () => new Map<number, number>())
   let isOver = false
 
-  const loops = counts.map(async (count, replica) => {
+  const loops = counts.map(async (count, lane) => {
     while (!isOver) {
-      const answer = await call(replica)
+      const answer = await call(lane)
       answers.push(answer)
       count.set(answer.status, (count.get(answer.status) ?? 0) + 1)
-      await nextTurn()
+      await wait(restMs)
     }
   })
   const done = Promise.all(loops)
@@ -31,7 +34,9 @@ export function startSteadyCalls(replicas: number, call: (replica: number) => Pr
   return {
     async eachGets(status, times) {
       const wanted = counts.map(count => (count.get(status) ?? 0) + times)
-      await eventually(() => counts.every((count, replica) => (count.get(status) ?? 0) >= (wanted[replica] ?? 0)))
+      const isThere = () => counts.every((count, lane) => (count.get(status) ?? 0) >= (wanted[lane] ?? 0))
+      // A call without an answer ends the waiting, too.
+      await Promise.race([eventually(isThere), done])
     },
     async stop() {
       isOver = true
