@@ -89,7 +89,8 @@ export function createFamilies(deps: FamiliesDeps): Families {
     records: FamilyRecords,
     ended: { readonly record: SessionRecord; readonly vault: Vault | null } | null,
   ): FamilyState {
-    store.endFamily(familyId, reason, tombstoneLifeMs, { session: records.session }).then(isEnded => {
+    // The vault counts too: a renewal may just have moved the provider's deadline in it.
+    store.endFamily(familyId, reason, tombstoneLifeMs, records).then(isEnded => {
       if (!isEnded) return
       audit('session_ended', { reason, session_id: familyId })
       if (ended === null) return
