@@ -50,12 +50,15 @@ export function createLogout(deps: LogoutDeps): RequestHandler {
     else sendPage(res, handOffPage({ brand: deps.config.pages, purpose: 'sign_out', to: url }))
   }
 
-  /** Here first: nothing that comes after, and nobody elsewhere, can keep it alive. */
-  async function end(req: Request, res: Response, { credential, record }: SignedIn): Promise<void> {
+  /**
+   * Here first: nothing that comes after, and nobody elsewhere, can keep it alive. But before that the user's others,
+   * where they are meant too: who is signed out could not ask again for what did not succeed.
+   */
+  async function end(req: Request, res: Response, { credential, record, sessionId }: SignedIn): Promise<void> {
+    const isEverywhere = String((req.body as { everywhere?: unknown } | undefined)?.everywhere) === 'true'
+    if (isEverywhere) await deps.endings.all(record, 'logged_out_everywhere', { except: sessionId })
     await deps.endings.signOut(credential)
     await endSession(req)
-    const isEverywhere = String((req.body as { everywhere?: unknown } | undefined)?.everywhere) === 'true'
-    if (isEverywhere) await deps.endings.all(record, 'logged_out_everywhere')
     auditOf(deps.audit, visitOf(res).trail)('logout', { outcome: 'ok', ...(isEverywhere ? { reason: 'everywhere' } : {}) })
   }
 

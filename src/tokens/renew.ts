@@ -144,10 +144,13 @@ export function createRenew(deps: RenewDeps): Renew {
     throw new GatewayError('session_expired', 'The access token has run out and there is no refresh token.', { reason: 'not_renewable' })
   }
 
-  /** The IdP refuses the refresh token. If another process has renewed meanwhile, its result counts. */
+  /** The IdP refuses the refresh token, or we its answer. If another process has renewed meanwhile, its result counts. */
   async function settleRefusal(used: SignedIn, demand: TokenDemand, refusal: GatewayError): Promise<SignedIn> {
-    if ((await families.end(used.credential, 'expired', used.vault.version)) !== null) {
+    const ended = await families.end(used.credential, 'expired', used.vault.version)
+    if (ended !== null) {
       audit('session_ended', { ...describe(used), reason: 'grant_refused' })
+      // Also where the provider refused: access tokens drawn from the grant may live on there.
+      revoke.ended(ended)
       throw refusal
     }
     const current = liveOrThrow(await families.read(used.credential))
