@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it, type TestContext } from 'node:test'
+import { setTimeout as wait } from 'node:timers/promises'
 import { createRedisClusterStore } from '../../src/store/redis.ts'
 import { slotOf } from '../../src/store/redis-slots.ts'
 import type { Store } from '../../src/store/store.ts'
@@ -85,7 +86,14 @@ describe('the Redis store on a cluster', { concurrency: true }, () => {
       assert.ok(spare !== undefined)
 
       await redis.moveSlot(family.id, spare)
-      // A busy machine may take long to connect.
+      const startedAt = performance.now()
+      const isRead = await store.readFamily(family.id, '0').then(
+        () => true,
+        error => !isUnavailable(error),
+      )
+
+      // A busy machine may take longer to connect than any call waits for it.
+      assert.ok(isRead || performance.now() - startedAt > 700)
       await until(async () => (await store.readFamily(family.id, '0')).session === family.session)
 
       assert.equal(await redis.masterOf(family.id), spare)
@@ -161,17 +169,30 @@ describe('the Redis store on a cluster', { concurrency: true }, () => {
       assert.equal(await store.ping(), undefined)
     })
 
-    it('RDS-06 begins with whichever node answers, and waits for one', async t => {
-      const [first, second, third] = redis.servers
-      assert.ok(first !== undefined && second !== undefined && third !== undefined)
+    it('begins with whichever node answers', async t => {
+      const [first] = redis.servers
+      assert.ok(first !== undefined)
+      let id = newId()
+      while ((await redis.masterOf(id)) === first) id = newId()
+      t.after(() => first.thaw())
+
       first.freeze()
-      await Promise.all([second.kill(), third.kill()])
+      const { store, events } = open(t, redis)
+      await until(async () => (await store.readFamily(id, '0')).session === null)
+      assert.ok(!events.told.includes('up'))
+      first.thaw()
+
+      await events.until('up')
+    })
+
+    it('RDS-06 waits for a node that answers', async t => {
+      const seeds = redis.servers.slice(0, 3)
+      await Promise.all(seeds.map(server => server.kill()))
       const { store, events } = open(t, redis)
 
-      await events.untilTold(/^down: cluster: 127\.0\.0\.1:\d+: CLUSTER SLOTS: /)
+      await events.untilTold(/^down: cluster: 127\.0\.0\.1:\d+: CLUSTER SLOTS: connect ECONNREFUSED/)
       for (const call of everyVerb(store, newId())) await assert.rejects(call, isUnavailable)
-      first.thaw()
-      await Promise.all([second.restart(), third.restart()])
+      await Promise.all(seeds.map(server => server.restart()))
 
       await events.until('up')
       assert.equal(await store.ping(), undefined)
@@ -181,6 +202,7 @@ describe('the Redis store on a cluster', { concurrency: true }, () => {
   it('RDS-06 rejects what belongs to a killed master, serves the rest, and goes on with its successor by itself', async t => {
     const { redis, store, events } = await startWithReplicas(t)
     const [family, other] = await familiesOfTwo(redis, store)
+    await untilNobodyConnects(redis)
     const traffic = startTraffic(t, ordinaryCalls(store, family.id))
 
     const before = await redis.kill(family.id)
@@ -280,6 +302,19 @@ async function familiesOfTwo(redis: RedisClusterSetup, store: Store) {
   while ((await redis.masterOf(other.id)) === master) other = await createFamily(store)
   for (const { id, vault } of [family, other]) await store.replaceVault(id, vault, vault)
   return [family, other] as const
+}
+
+/** After a start the map is read once more, over a connection of its own. What comes later has another cause. */
+async function untilNobodyConnects(redis: RedisClusterSetup): Promise<void> {
+  const count = async () => {
+    const answers = await Promise.all(redis.servers.map(server => server.send('INFO', 'stats')))
+    return answers.map(text => /^total_connections_received:(\d+)/m.exec(String(text))?.[1]).join()
+  }
+  await until(async () => {
+    const before = await count()
+    await wait(700)
+    return (await count()) === before
+  })
 }
 
 async function anotherThan(redis: RedisClusterSetup, id: string): Promise<RedisServer> {
