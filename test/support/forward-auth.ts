@@ -50,6 +50,8 @@ export async function openForwardAuth(gateway: Pick<Gateway, 'forwardAuthHandler
 export function questionOf(dialect: ForwardAuthDialect, asked: Asked): string {
   const { method = 'GET', target, host = 'app.example.test', headers = [] } = asked
   const client = '198.51.100.7'
+  // An absolute target is authority and path to Envoy, as in HTTP/2.
+  const absolute = /^https?:\/\/([^/]*)(.*)$/.exec(target)
   const forwarded = [`X-Forwarded-For: ${client}`, `X-Forwarded-Host: ${host}`, 'X-Forwarded-Proto: https']
   const told = [...forwarded, `X-Forwarded-Method: ${method}`, `X-Forwarded-Uri: ${target}`]
   const lines = {
@@ -65,8 +67,8 @@ export function questionOf(dialect: ForwardAuthDialect, asked: Asked): string {
     caddy: ['GET /verify HTTP/1.1', `Host: ${host}`, ...headers, ...told],
     haproxy: ['GET /verify HTTP/1.1', ...headers, ...told, 'host: 127.0.0.1:9092'],
     envoy: [
-      `${method} /verify${target} HTTP/1.1`,
-      `host: ${host}`,
+      `${method} /verify${absolute?.[2] ?? target} HTTP/1.1`,
+      `host: ${absolute?.[1] ?? host}`,
       'content-length: 0',
       ...headers,
       `x-forwarded-for: ${client}`,
