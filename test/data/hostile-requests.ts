@@ -127,7 +127,8 @@ export const attacks: readonly Attack[] = [
   },
   {
     what: 'CSRF-06 a preflight of an origin that is not allowed',
-    requests: [{ method: 'OPTIONS', target: '/reports', browser: ['Origin: https://evil.test', 'Access-Control-Request-Method: PUT'] }],
+    // Browsers send no cookie with it.
+    requests: ['/reports', '/public'].map(target => ({ method: 'OPTIONS', target, cookie: 'theme=dark', browser: ['Origin: https://evil.test', 'Access-Control-Request-Method: PUT'] })),
     refused: '403 cross_site_refused',
   },
   { what: 'CKE-09 two session cookies', requests: [{ target: '/api/orders', cookie: '$; $' }], refused: '401 not_signed_in' },
