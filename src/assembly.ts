@@ -102,7 +102,7 @@ export function assemble(config: GatewayConfig, deps: GatewayDeps): Assembly {
   const verification = createVerification({ config, refuse: createRefuse({ config, cors, audit, log, isAsked: true }) })
   const endpoints = createEndpoints(
     config,
-    { providers, attempts, families, endings, admit, readCookie, cookie, audit, now, random },
+    { providers, attempts, families, list, endings, admit, readCookie, cookie, audit, now, random },
     stages,
   )
   const sessions: SessionAdmin = {

@@ -1,5 +1,7 @@
 import type { RequestHandler } from 'express'
 import type { GatewayConfig } from '../config/config.ts'
+import { isoTime } from '../http/iso-time.ts'
+import { describeSession } from '../session/describe-session.ts'
 import type { SignedIn } from '../session/session.ts'
 import type { RefuseForeign } from './endpoints.ts'
 import { endedReason, liveSession } from './live-session.ts'
@@ -34,7 +36,7 @@ export function createSession(deps: SessionDeps): RequestHandler {
       authenticated: true,
       ...time,
       user: describeUser(signedIn),
-      session: describeSession(signedIn),
+      session: describeLife(signedIn),
       tokens: describeTokens(signedIn),
       login_url: `${base}/login`,
       logout_url: `${base}/logout`,
@@ -49,17 +51,10 @@ export function createSession(deps: SessionDeps): RequestHandler {
     return { provider: record.provider, sub: record.sub, name: claims.name ?? null, email: claims.email ?? null, claims }
   }
 
-  function describeSession({ sessionId, record }: SignedIn) {
+  function describeLife({ sessionId, record }: SignedIn) {
     return {
-      session_id: sessionId,
-      kind: record.kind,
-      created_at: isoTime(record.createdAt),
-      auth_time: isoTime(record.authTime),
-      acr: record.acr,
-      amr: record.amr,
-      idle_expires_at: isoTime(record.idleExpiresAt),
+      ...describeSession(sessionId, record),
       idle_expires_in: secondsUntil(record.idleExpiresAt),
-      absolute_expires_at: isoTime(record.absoluteExpiresAt),
       absolute_expires_in: secondsUntil(record.absoluteExpiresAt),
     }
   }
@@ -77,9 +72,4 @@ export function createSession(deps: SessionDeps): RequestHandler {
   function secondsUntil(at: number): number {
     return Math.max(0, Math.floor((at - deps.now()) / 1000))
   }
-}
-
-/** `2026-11-22T12:00:00Z`: UTC, whole seconds. */
-function isoTime(at: number): string {
-  return `${new Date(at).toISOString().slice(0, 19)}Z`
 }
