@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { get, type IncomingMessage } from 'node:http'
 import { after, before, beforeEach, describe, it } from 'node:test'
@@ -11,7 +12,7 @@ import { type ForwardAuthPort, openForwardAuth } from '../support/forward-auth.t
 import { startGateway, type TestGateway } from '../support/gateway.ts'
 import { type IdentityProvider, startIdentityProvider } from '../support/identity-provider.ts'
 import { type ProxyName, type ProxyProgram, sampleOf, startProxy } from '../support/proxy-program.ts'
-import { exchangeRaw } from '../support/raw-http.ts'
+import { exchangeRaw, openSocket, readUntil } from '../support/raw-http.ts'
 import { startUpstream, type Upstream } from '../support/upstream.ts'
 import { createVisitor, type Visitor } from '../support/visitor.ts'
 
@@ -215,6 +216,33 @@ export function testProxy(name: ProxyName): void {
 
       const denied = await alice.call('/api/denied')
       assert.deepEqual([denied.status, denied.text, denied.headers['sallyport-error']], [401, 'of the application', undefined])
+    })
+
+    it('CSRF-03 judges the handshake of a socket like any request, and hands it to the application', async () => {
+      app.server.once('upgrade', (req, socket) => {
+        const accept = createHash('sha1').update(`${req.headers['sec-websocket-key']}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64')
+        const head = ['HTTP/1.1 101 Switching Protocols', 'Upgrade: websocket', 'Connection: Upgrade', `Sec-WebSocket-Accept: ${accept}`]
+        socket.end(`${[...head, `X-For: ${req.headers['x-auth-user']}`].join('\r\n')}\r\n\r\n`)
+      })
+      const handshake = async (origin: string) => {
+        const lines = [
+          'Connection: Upgrade',
+          'Upgrade: websocket',
+          'Sec-WebSocket-Version: 13',
+          'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+        ]
+        const head = [`GET /reports/feed HTTP/1.1`, `Host: ${host}`, `Origin: ${origin}`, `Cookie: ${cookiesOf(alice)}`, ...lines]
+        const socket = await openSocket(proxy.port)
+        socket.write(`${head.join('\r\n')}\r\n\r\n`)
+        const answer = await readUntil(socket, text => text.includes('\r\n\r\n'))
+        socket.destroy()
+        return answer
+      }
+
+      const [foreign, own] = [await handshake('https://evil.test'), await handshake(`https://${host}`)]
+
+      assert.match(foreign, /^HTTP\/1\.1 403 /)
+      assert.match(own, /^HTTP\/1\.1 101 .*\r\nx-for: a1\r\n/is)
     })
 
     it('HDR-08 tells the gateway where the client is', async () => {
