@@ -14,10 +14,10 @@ export async function serve(files: readonly string[]): Promise<void> {
   const gateway = createGateway(config)
   const server = createPublicServer(config.listen, gateway.handler)
   const admin = gateway.adminHandler === null ? null : createAdminServer(gateway.adminHandler)
-
   const forwardAuth = gateway.forwardAuthHandler === null ? null : createForwardAuthServer(gateway.forwardAuthHandler)
 
   const close = async () => {
+    gateway.drain()
     await Promise.all([server, admin, forwardAuth].map(one => one && closeServer(one, graceMs)))
     await gateway.close()
   }

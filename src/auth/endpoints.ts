@@ -15,22 +15,26 @@ import { createExpressSession } from '../session/express-session.ts'
 import type { Families } from '../session/families.ts'
 import type { Credential } from '../session/session.ts'
 import type { SessionList } from '../session/session-list.ts'
+import type { Every, Watch } from '../session/watch.ts'
 import type { Admit } from '../tokens/admit.ts'
 import type { Endings } from '../tokens/endings.ts'
+import type { Renew } from '../tokens/renew.ts'
 import { createAccount } from './account.ts'
 import { createAttemptCookies } from './attempt-cookies.ts'
 import { createBounce } from './bounce.ts'
 import { admitAnswer, callbackMethod, createCallback } from './callback.ts'
 import { readCallbackForm } from './callback-form.ts'
 import { createContinue } from './continue.ts'
+import { createEvents } from './events.ts'
 import { createFreshAfterLapse } from './lapsed.ts'
 import { createSessionReader } from './live-session.ts'
 import { createLogin } from './login.ts'
 import { createConfirmLogout, createLoggedOut, createLogout } from './logout.ts'
 import { createProofs } from './proofs.ts'
+import { createRefresh } from './refresh.ts'
 import { exchangeOf, type Visit, visitOf } from './respond.ts'
 import { createReturnTo } from './return-to.ts'
-import { createSession } from './session.ts'
+import { createDescribeState, createSession } from './session.ts'
 import { createRevokeOthers, createRevokeSession, createSessions } from './sessions.ts'
 import { readSmallBody } from './small-body.ts'
 
@@ -50,6 +54,9 @@ export interface EndpointParts {
   readonly list: SessionList
   readonly endings: Endings
   readonly admit: Admit
+  readonly renew: Renew
+  readonly watch: Watch
+  readonly every: Every
   /** The credential in a session cookie whose signature is ours. */
   readonly readCookie: (raw: string) => Credential | null
   /** The session cookie. */
@@ -87,6 +94,7 @@ export function createEndpoints(config: GatewayConfig, gateway: EndpointParts, s
     bounce: createBounce({ config, cookie: gateway.cookie }),
     freshAfterLapse: createFreshAfterLapse({ ...gateway, config }),
     returnTo: createReturnTo({ config, isPage: stages.isPage }),
+    describeState: createDescribeState({ config, now: gateway.now }),
   }
 
   const app = express()
@@ -103,6 +111,8 @@ export function createEndpoints(config: GatewayConfig, gateway: EndpointParts, s
   })
   endpoint('/continue/:attempt', 'GET', { get: [readSession, createContinue(parts)] })
   endpoint('/session', 'GET, HEAD', { get: [readSession, createSession(parts)] })
+  endpoint('/session/refresh', 'POST', { post: [readSession, createRefresh(parts)] })
+  endpoint('/events', 'GET, HEAD', { get: [readSession, createEvents(parts)] })
   endpoint('/logout', 'GET, HEAD, POST', {
     get: [readSession, createConfirmLogout(parts)],
     // The body first, however slowly it comes: a session that ends meanwhile ends no other.

@@ -1,7 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Dispatcher } from 'undici'
 import { GatewayError } from '../errors.ts'
+import { endStream } from '../http/end-stream.ts'
 import type { UpstreamFields } from '../http/response-headers.ts'
+import type { SignedIn } from '../session/session.ts'
+import type { Watch } from '../session/watch.ts'
 import type { RequestBody } from './forward-body.ts'
 import { describeUpstreamFailure } from './upstream-failure.ts'
 import type { UpstreamPool } from './upstream-pools.ts'
@@ -12,6 +15,8 @@ export type ForwardOutcome =
   | { readonly result: 'answered'; readonly status: number }
   /** The client left before the end; null when nothing had been answered yet. */
   | { readonly result: 'client_left'; readonly status: number | null }
+  /** The session ended, or this process is about to, and with it the event stream. */
+  | { readonly result: 'stream_ended'; readonly status: number }
   /** The upstream broke off in mid-answer, and so did we. */
   | { readonly result: 'cut'; readonly status: number; readonly error: Error }
 
@@ -21,6 +26,9 @@ export interface RelayParts {
   readonly upstream: UpstreamPool
   readonly body: RequestBody | null
   readonly timeouts: { readonly headersMs: number; readonly idleMs: number }
+  /** Null on a route without a session, and for who has none. */
+  readonly signedIn: SignedIn | null
+  readonly watch: Pick<Watch, 'add'>
   readonly clientHeaders: (status: number, fields: UpstreamFields) => string[]
   readonly clientTrailers: (fields: UpstreamFields) => Record<string, string | string[]>
   readonly resolve: (outcome: ForwardOutcome) => void
@@ -47,6 +55,7 @@ export class Relay implements Dispatcher.DispatchHandler {
   #informational = 0
   #isSettled = false
   #timer: NodeJS.Timeout | null = null
+  #unwatch: (() => void) | null = null
 
   constructor(parts: RelayParts) {
     this.#parts = parts
@@ -68,14 +77,15 @@ export class Relay implements Dispatcher.DispatchHandler {
       this.#passInformational(controller, status, fields)
       return
     }
-    const { req, res } = this.#parts
+    const { req, res, signedIn } = this.#parts
     this.#disarm()
     res.writeHead(status, this.#parts.clientHeaders(status, fields))
     this.#status = status
     if (req.method === 'HEAD' || status === 204 || status === 304) return
     const length = fields['content-length']
     if (typeof length === 'string') this.#length = Number(length)
-    this.#isEventStream = typeof fields['content-type'] === 'string' && fields['content-type'].startsWith('text/event-stream')
+    this.#isEventStream = isEventStream(fields['content-type'])
+    if (this.#isEventStream && signedIn !== null) this.#unwatch = this.#parts.watch.add(signedIn, { onEnd: this.#endStream })
     process.nextTick(Relay.#begin, this)
   }
 
@@ -155,6 +165,15 @@ export class Relay implements Dispatcher.DispatchHandler {
     this.#stop(new Error('the client has left'))
   }
 
+  /** The request was let in while its session lived; the stream must not go on without (RPL-07). */
+  readonly #endStream = (): void => {
+    if (this.#isSettled || this.#status === null) return
+    this.#settle()
+    endStream(this.#parts.res)
+    this.#parts.resolve({ result: 'stream_ended', status: this.#status })
+    this.#stop(new Error('the session has ended'))
+  }
+
   #fail(error: Error): void {
     if (this.#isSettled) return
     this.#settle()
@@ -182,6 +201,7 @@ export class Relay implements Dispatcher.DispatchHandler {
   #settle(): void {
     this.#isSettled = true
     this.#disarm()
+    this.#unwatch?.()
     this.#parts.res.off('close', this.#leave)
   }
 
@@ -195,4 +215,10 @@ export class Relay implements Dispatcher.DispatchHandler {
     clearTimeout(this.#timer)
     this.#timer = null
   }
+}
+
+/** Whatever the case: browsers take it for one in any (RFC 9110 §8.3.1). Of several types they take the last. */
+function isEventStream(type: string | readonly string[] | undefined): boolean {
+  if (type === undefined) return false
+  return typeof type === 'string' ? /^text\/event-stream/i.test(type) : type.some(isEventStream)
 }

@@ -174,6 +174,7 @@ describe('paths under /auth', () => {
     '/auth/callback/main': 'GET',
     '/auth/continue/x': 'GET',
     '/auth/session': 'GET, HEAD',
+    '/auth/session/refresh': 'POST',
     '/auth/logout': 'GET, HEAD, POST',
     '/auth/logged-out': 'GET, HEAD',
   }

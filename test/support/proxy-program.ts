@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -26,8 +26,6 @@ export interface ProxyProgram {
 /** Starts a proxy from Debian's package on a free port of the loopback, with the sample of docs/forward-auth.md. */
 export async function startProxy(name: ProxyName, places: ProxyPlaces): Promise<ProxyProgram> {
   const folder = await mkdtemp(join(tmpdir(), `sallyport-${name}-`))
-  // nginx's workers are another user when root starts it.
-  await chmod(folder, 0o755)
   // Between finding a free port and listening on it, somebody else may have taken it.
   for (let attempt = 1; ; attempt += 1) {
     const port = await findFreePort()
@@ -79,7 +77,12 @@ async function launch(name: ProxyName, { folder, port, places }: Launch): Promis
     ])
     const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(kind => `${kind}_temp_path ${folder}/${kind};`).join(' ')
     const http = `http { access_log off; ${temporary}\n${server} }`
-    await write('nginx.conf', `daemon off; pid ${folder}/nginx.pid; worker_processes 1; events { worker_connections 256; }\n${http}`)
+    // Or its workers would be somebody who cannot write to the test's folder.
+    const user = process.getuid?.() === 0 ? 'user root;' : ''
+    await write(
+      'nginx.conf',
+      `${user} daemon off; pid ${folder}/nginx.pid; worker_processes 1; events { worker_connections 256; }\n${http}`,
+    )
     return run('nginx', ['-e', 'stderr', '-p', folder, '-c', join(folder, 'nginx.conf')], folder)
   }
   if (name === 'caddy') {

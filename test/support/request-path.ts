@@ -20,6 +20,7 @@ import type { ForwardOutcome } from '../../src/request/relay.ts'
 import { admitMethod, matchRoute } from '../../src/request/route.ts'
 import { createUpstreamPools } from '../../src/request/upstream-pools.ts'
 import type { SignedIn } from '../../src/session/session.ts'
+import type { Watch } from '../../src/session/watch.ts'
 
 export interface RequestPath {
   readonly port: number
@@ -41,7 +42,11 @@ export interface RequestPathOptions {
   readonly signedIn?: SignedIn | null
   /** Stands for the session lookup: awaited before access is decided. */
   readonly lookUp?: () => Promise<void>
+  /** Of open streams; by default nobody ends them. */
+  readonly watch?: Pick<Watch, 'add'>
 }
+
+const nobodyWatches: Pick<Watch, 'add'> = { add: () => () => undefined }
 
 /** The host that browsers see. */
 export const host = 'app.example.test'
@@ -61,7 +66,7 @@ export async function startRequestPath(options: RequestPathOptions): Promise<Req
   const proxies = createTrustedProxies(config.listen.trustedProxies)
   const checkCrossSite = refuseCrossSite(config.csrf)
   const cors = createCors(config.csrf.allowedOrigins)
-  const forward = createForward({ config, cors, pools })
+  const forward = createForward({ config, cors, pools, watch: options.watch ?? nobodyWatches })
   const cookieName = sessionCookieName(config.session.cookie)
   const outcomes: ForwardOutcome[] = []
   const errors: unknown[] = []
