@@ -31,6 +31,7 @@ import { createAdmit } from './tokens/admit.ts'
 import { createEndings } from './tokens/endings.ts'
 import { createFreshToken } from './tokens/fresh-token.ts'
 import { createWithLease } from './tokens/lease.ts'
+import { createProviderLogout } from './tokens/provider-logout.ts'
 import { createRenew } from './tokens/renew.ts'
 import { createRevoke } from './tokens/revoke.ts'
 import { createSweep, startSweeping } from './tokens/sweep.ts'
@@ -93,6 +94,7 @@ export function assemble(config: GatewayConfig, deps: GatewayDeps): Assembly {
   const list = createSessionList({ families, index })
   const endings = createEndings({ families, index, revoke, audit })
   const admit = createAdmit({ index, list, endings, perUserLimit: config.session.perUserLimit })
+  const providerLogout = createProviderLogout({ store, index, endings, now })
   const withLease = createWithLease({ store, nextHolder: () => randomToken(random, 16), now, pause })
   const renew = createRenew({ families, providers, withLease, revoke, audit, now, pause })
   const freshToken = createFreshToken({ now, renew })
@@ -108,7 +110,7 @@ export function assemble(config: GatewayConfig, deps: GatewayDeps): Assembly {
   const verification = createVerification({ config, refuse: createRefuse({ config, cors, audit, log, isAsked: true }) })
   const endpoints = createEndpoints(
     config,
-    { providers, attempts, families, list, endings, admit, renew, watch, every, readCookie, cookie, audit, now, random },
+    { providers, attempts, families, list, endings, providerLogout, admit, renew, watch, every, readCookie, cookie, audit, now, random },
     stages,
   )
   const sessions: SessionAdmin = {

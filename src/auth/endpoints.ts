@@ -18,18 +18,22 @@ import type { SessionList } from '../session/session-list.ts'
 import type { Every, Watch } from '../session/watch.ts'
 import type { Admit } from '../tokens/admit.ts'
 import type { Endings } from '../tokens/endings.ts'
+import type { ProviderLogout } from '../tokens/provider-logout.ts'
 import type { Renew } from '../tokens/renew.ts'
 import { createAccount } from './account.ts'
 import { createAttemptCookies } from './attempt-cookies.ts'
+import { createBackChannelLogout } from './back-channel-logout.ts'
 import { createBounce } from './bounce.ts'
 import { admitAnswer, callbackMethod, createCallback } from './callback.ts'
 import { readCallbackForm } from './callback-form.ts'
 import { createContinue } from './continue.ts'
 import { createEvents } from './events.ts'
+import { createFrontChannelLogout } from './front-channel-logout.ts'
 import { createFreshAfterLapse } from './lapsed.ts'
 import { createSessionReader } from './live-session.ts'
 import { createLogin } from './login.ts'
 import { createConfirmLogout, createLoggedOut, createLogout } from './logout.ts'
+import { namedProvider } from './named-provider.ts'
 import { createProofs } from './proofs.ts'
 import { createRefresh } from './refresh.ts'
 import { exchangeOf, type Visit, visitOf } from './respond.ts'
@@ -53,6 +57,7 @@ export interface EndpointParts {
   readonly families: Families
   readonly list: SessionList
   readonly endings: Endings
+  readonly providerLogout: ProviderLogout
   readonly admit: Admit
   readonly renew: Renew
   readonly watch: Watch
@@ -119,6 +124,8 @@ export function createEndpoints(config: GatewayConfig, gateway: EndpointParts, s
     post: [readSmallBody, readSession, createLogout(parts)],
   })
   endpoint('/logged-out', 'GET, HEAD', { get: [createLoggedOut(parts)] })
+  endpoint('/backchannel-logout/:provider', ofProvider('POST'), { post: [createBackChannelLogout(parts)] })
+  endpoint('/frontchannel-logout/:provider', ofProvider('GET'), { get: [createFrontChannelLogout(parts)] })
 
   endpoint('/account', 'GET, HEAD', { get: [readSession, createAccount(parts)] })
   endpoint('/sessions', 'GET, HEAD', { get: [readSession, createSessions(parts)] })
@@ -159,6 +166,14 @@ export function createEndpoints(config: GatewayConfig, gateway: EndpointParts, s
     for (const method of ['get', 'post', 'delete'] as const) {
       const chain = handlers[method]
       if (chain !== undefined) route[method](...chain)
+    }
+  }
+
+  /** The same methods for every provider that there is. */
+  function ofProvider(allow: string): (target: Target) => string {
+    return target => {
+      namedProvider(parts.providers, target)
+      return allow
     }
   }
 }

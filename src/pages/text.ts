@@ -26,6 +26,8 @@ export const texts = {
     advice: 'If other people use this computer, close the browser as well.',
   },
 
+  frontChannel: { title: 'Sign-out', advice: 'The sign-in service has told us that it signs you out.' },
+
   account: {
     title: 'Where you are signed in',
     signedInAs: 'You are signed in as',

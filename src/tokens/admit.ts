@@ -28,13 +28,13 @@ export type Admit = (credential: Credential, signIn: SignIn, begunAt: number) =>
 
 export function createAdmit({ index, list, endings, perUserLimit }: AdmitDeps): Admit {
   async function wasLoggedOut({ provider, sub, sid, authTime }: SignIn, begunAt: number): Promise<boolean> {
-    const [userAt, sidAt] = await Promise.all([
+    const [userAt, ...sidAt] = await Promise.all([
       index.loggedOutAt({ provider, sub }),
-      sid === null ? null : index.loggedOutAt({ provider, sid }),
+      ...(sid === null ? [] : [index.loggedOutAt({ provider, sid }), index.loggedOutAt({ provider, sid, ofSub: sub })]),
     ])
     // A session at the provider that has ended does not come back. A user does: who signs in anew after a logout must
     // not be kept out by it.
-    return sidAt !== null || (userAt !== null && begunAt <= userAt + skewMs && authTime <= userAt)
+    return sidAt.some(at => at !== null) || (userAt !== null && begunAt <= userAt + skewMs && authTime <= userAt)
   }
 
   return async function admit(credential, signIn, begunAt) {

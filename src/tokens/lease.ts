@@ -5,6 +5,9 @@ import type { Store } from '../store/store.ts'
 const leaseMs = 10_000
 const extendEveryMs = 3_000
 
+// As long as whoever has tokens that are not stored yet goes on trying: unsaved.ts.
+const spendingMs = 10 * 60_000
+
 /** How often whoever waits looks again, growing: most renewals take a fraction of a second. */
 const firstPauseMs = 20
 const longestPauseMs = 250
@@ -18,22 +21,34 @@ export interface LeaseDeps {
   readonly pause: (ms: number) => Promise<void>
 }
 
-/**
- * Runs one thing at a time for each family, across all replicas.
- *
- * @param run what to do while holding the lease
- * @param look asked before each further try while somebody else holds it: what the waiting was for may have come
- *   about; undefined for not yet
- * @param patienceMs how long to wait at most
- * @returns what `run` or `look` gave; `busy` when the patience ran out
- * @throws {GatewayError} `store_unavailable`, and what `run` and `look` throw
- */
-export type WithLease = <Result>(
-  familyId: string,
-  run: () => Promise<Result>,
-  look: () => Promise<Result | undefined>,
-  patienceMs: number,
-) => Promise<Result | 'busy'>
+export interface WithLease {
+  /**
+   * Runs one thing at a time for each family, across all replicas.
+   *
+   * @param run what to do while holding the lease
+   * @param look asked before each further try while somebody else holds it: what the waiting was for may have come
+   *   about; undefined for not yet
+   * @param patienceMs how long to wait at most
+   * @returns what `run` or `look` gave; `busy` when the patience ran out
+   * @throws {GatewayError} `store_unavailable`, and what `run` and `look` throw
+   */
+  <Result>(
+    familyId: string,
+    run: () => Promise<Result>,
+    look: () => Promise<Result | undefined>,
+    patienceMs: number,
+  ): Promise<Result | 'busy'>
+  /**
+   * To be asked before the refresh token of a vault is shown to the provider. The lease cannot be extended while the
+   * store is away, and runs out; this outlasts it.
+   *
+   * @returns false when another replica has shown it, and has not said what came of it
+   * @throws {GatewayError} `store_unavailable`: then it must not be shown
+   */
+  beginSpending(familyId: string, vaultVersion: number): Promise<boolean>
+  /** What came of it is stored, or nothing did. Nobody waits for it. */
+  endSpending(familyId: string, vaultVersion: number): void
+}
 
 /**
  * Creates the lease on a family's grant. A holder that dies loses it after 10 s, one that lives keeps it, however
@@ -51,7 +66,12 @@ export function createWithLease({ store, nextHolder, now, pause }: LeaseDeps): W
     }
   }
 
-  return async function withLease(familyId, run, look, patienceMs) {
+  async function withLease<Result>(
+    familyId: string,
+    run: () => Promise<Result>,
+    look: () => Promise<Result | undefined>,
+    patienceMs: number,
+  ): Promise<Result | 'busy'> {
     const holder = nextHolder()
     const giveUpAt = now() + leaseMs + patienceMs
     for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
@@ -62,6 +82,16 @@ export function createWithLease({ store, nextHolder, now, pause }: LeaseDeps): W
       if (found !== undefined) return found
     }
   }
+
+  const spender = nextHolder()
+  const spendingId = (familyId: string, vaultVersion: number) => `${familyId}-${vaultVersion}`
+
+  return Object.assign(withLease, {
+    beginSpending: (familyId: string, vaultVersion: number) => store.takeLease(spendingId(familyId, vaultVersion), spender, spendingMs),
+    endSpending(familyId: string, vaultVersion: number) {
+      store.releaseLease(spendingId(familyId, vaultVersion), spender).catch(ignore)
+    },
+  })
 }
 
 function ignore(): void {}

@@ -12,6 +12,13 @@ import { createUnsaved, type Unsaved } from './unsaved.ts'
 /** After a failed renewal the IdP is left alone this long, for this token: a page's burst is not a storm. */
 const coolDownMs = 5_000
 
+/**
+ * How often, and for how long, it is looked for what another replica got that was cut off from the store: that is
+ * connected again within 1.8 s (docs/store.md), and tries every 0.5 s.
+ */
+const lookEveryMs = 100
+const mostLooks = 30
+
 export interface RenewDeps {
   readonly families: Families
   readonly providers: ReadonlyMap<string, Provider>
@@ -73,15 +80,31 @@ export function createRenew(deps: RenewDeps): Renew {
     const provider = providers.get(current.record.provider)
     const { refreshToken } = current.vault
     if (provider === undefined || refreshToken === null) return await settleWithout(current, demand)
+    if (!(await withLease.beginSpending(current.sessionId, current.vault.version)) && (await isStoredByOther(current)))
+      return await renewHeld(seen, demand)
     try {
       const refreshed = await provider.refresh({ ...requestOf(current, demand), refreshToken, sub: current.record.sub })
       return await keep(current, { slot: demand.slot, refreshed })
     } catch (error) {
       if (!(error instanceof GatewayError)) throw error
-      if (error.code !== 'store_unavailable') audit('renewal', { ...describe(current), ...outcomeOf(error) })
+      if (error.code === 'store_unavailable') throw error
+      withLease.endSpending(current.sessionId, current.vault.version)
+      audit('renewal', { ...describe(current), ...outcomeOf(error) })
       if (error.code === 'session_expired' || error.code === 'access_denied') return await settleRefusal(current, demand, error)
       throw error
     }
+  }
+
+  /**
+   * Somebody has shown this very refresh token and fell silent. Who was only cut off from the store is about to store
+   * what came of it, and to show it again would end the grant at a strict provider; who is dead never will.
+   */
+  async function isStoredByOther(current: SignedIn): Promise<boolean> {
+    for (let looks = 0; looks < mostLooks; looks += 1) {
+      await deps.pause(lookEveryMs)
+      if (liveOrThrow(await families.read(current.credential)).vault.version !== current.vault.version) return true
+    }
+    return false
   }
 
   async function keep(current: SignedIn, got: Unsaved): Promise<SignedIn> {
@@ -94,6 +117,7 @@ export function createRenew(deps: RenewDeps): Renew {
   /** @returns the session with its new tokens; null when they are of no use any more */
   async function save(current: SignedIn, { slot, refreshed }: Unsaved): Promise<SignedIn | null> {
     const saved = await families.saveVault(current, withTokens(current.vault, slot, refreshed))
+    withLease.endSpending(current.sessionId, current.vault.version)
     if (saved !== null) {
       audit('renewal', { ...describe(current), outcome: 'ok' })
       return saved

@@ -28,12 +28,14 @@ export interface UnsavedDeps {
 }
 
 const firstPauseMs = 100
-const longestPauseMs = 2_000
-/** An outage that lasts longer outlasts most refresh tokens' worth; the next request still finds it for ten minutes. */
-const mostTries = 60
+/** Other replicas wait for it once the store is back, and not for long: renew.ts. While it is away a try costs nothing. */
+const longestPauseMs = 500
+/** An outage that lasts longer outlasts most refresh tokens' worth. */
+const keptMs = 10 * 60_000
+const mostTries = keptMs / longestPauseMs
 
 export function createUnsaved({ save, pause, now }: UnsavedDeps): UnsavedTokens {
-  const kept = createRecent<Unsaved>({ limit: 4096, generationMs: 10 * 60_000, now })
+  const kept = createRecent<Unsaved>({ limit: 4096, generationMs: keptMs, now })
   const keyOf = (current: SignedIn) => `${current.sessionId}.${current.vault.version}`
 
   async function tryOnce(current: SignedIn, got: Unsaved): Promise<SignedIn | null> {

@@ -160,6 +160,8 @@ describe('paths under /auth', () => {
     '/auth/callback/',
     '/auth/callback/main/x',
     '/auth/continue/',
+    '/auth/backchannel-logout',
+    '/auth/frontchannel-logout/',
   ]) {
     it(`have nothing at ${path}`, async () => {
       const response = await createVisitor(gateway).visit(path)
@@ -177,6 +179,7 @@ describe('paths under /auth', () => {
     '/auth/session/refresh': 'POST',
     '/auth/logout': 'GET, HEAD, POST',
     '/auth/logged-out': 'GET, HEAD',
+    '/auth/frontchannel-logout/main': 'GET',
   }
   for (const [path, allow] of Object.entries(allowed)) {
     it(`take ${allow} at ${path}, and HEAD only where GET changes nothing`, async () => {

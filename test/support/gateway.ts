@@ -117,7 +117,8 @@ export async function startGateway(options: TestGatewayOptions = {}): Promise<Te
   }
 }
 
-function assertNoneIn(text: string, canaries: readonly string[]): void {
+/** @throws {Error} where the text holds one of them */
+export function assertNoneIn(text: string, canaries: readonly string[]): void {
   for (const canary of canaries) if (canary !== '' && text.includes(canary)) throw new Error(`a secret was logged: ${canary.slice(0, 12)}…`)
 }
 

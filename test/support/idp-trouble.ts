@@ -27,6 +27,8 @@ export interface Troubles {
   clear(endpoint?: Endpoint): void
   /** Holds requests to the endpoint until the function it returns is called; then they are served. */
   hold(endpoint: Endpoint): () => void
+  /** Serves requests to the endpoint, and holds the answers until the function it returns is called. */
+  holdAnswers(endpoint: Endpoint): () => void
   /** Wraps a provider's request listener. */
   wrap(listener: RequestListener): RequestListener
 }
@@ -37,24 +39,30 @@ export function createTroubles(): Troubles {
   const counts = new Map<Endpoint, number>()
   const troubles = new Map<Endpoint, Trouble>()
   const held = new Map<Endpoint, Promise<void>>()
+  const heldAnswers = new Map<Endpoint, Promise<void>>()
+
+  function holdIn(map: Map<Endpoint, Promise<void>>, endpoint: Endpoint): () => void {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    map.set(endpoint, promise)
+    return () => {
+      map.delete(endpoint)
+      resolve()
+    }
+  }
 
   return {
     count: endpoint => counts.get(endpoint) ?? 0,
     set: (endpoint, trouble) => void troubles.set(endpoint, trouble),
     clear: endpoint => (endpoint === undefined ? troubles.clear() : void troubles.delete(endpoint)),
-    hold(endpoint) {
-      const { promise, resolve } = Promise.withResolvers<void>()
-      held.set(endpoint, promise)
-      return () => {
-        held.delete(endpoint)
-        resolve()
-      }
-    },
+    hold: endpoint => holdIn(held, endpoint),
+    holdAnswers: endpoint => holdIn(heldAnswers, endpoint),
     wrap: listener => (request, response) => {
       const endpoint = endpointOf(request.url ?? '/')
       counts.set(endpoint, (counts.get(endpoint) ?? 0) + 1)
       const trouble = troubles.get(endpoint)
       if (trouble !== undefined) return misbehave(trouble, request, response)
+      const waitAfter = heldAnswers.get(endpoint)
+      if (waitAfter !== undefined) answerAfter(waitAfter, response)
       const wait = held.get(endpoint)
       if (wait === undefined) return listener(request, response)
       wait.then(() => listener(request, response))
@@ -66,6 +74,15 @@ function misbehave(trouble: Trouble, request: IncomingMessage, response: ServerR
   if (typeof trouble === 'function') trouble(request, response)
   else if (trouble === 'error') response.writeHead(500, { 'content-type': 'application/json' }).end('{"error":"server_error"}')
   else if (trouble === 'html') response.writeHead(200, { 'content-type': 'text/html' }).end('<!doctype html><title>Maintenance</title>')
+}
+
+/** The answer is made as ever, and goes out when the promise says so. */
+function answerAfter(wait: Promise<void>, response: ServerResponse): void {
+  const end = response.end.bind(response) as (...args: unknown[]) => ServerResponse
+  response.end = ((...args: unknown[]) => {
+    wait.then(() => end(...args))
+    return response
+  }) as typeof response.end
 }
 
 function endpointOf(target: string): Endpoint {

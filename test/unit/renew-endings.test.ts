@@ -27,8 +27,11 @@ const around = (verb: string) => [`before ${verb}`, `after ${verb}`]
 const everyMoment = [
   ...around('takeLease'),
   ...around('readFamily'),
+  // The refresh token's own.
+  ...around('takeLease'),
   'before the provider answers',
   ...around('replaceVault'),
+  ...around('releaseLease'),
   ...around('releaseLease'),
 ]
 

@@ -1,0 +1,100 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { eventually } from './eventually.ts'
+import type { Line } from './gateway.ts'
+import { projectRoot } from './project-files.ts'
+
+/** A gateway in a process of its own, started as operators start one: `sallyport serve`, from the sources. */
+export interface GatewayProcess {
+  /** Of the public port, on loopback. */
+  readonly port: number
+  /** The authority that browsers see; requests carry it as Host. */
+  readonly host: string
+  /** Of the admin port; null where the configuration has none. */
+  readonly adminPort: number | null
+  /** Log and audit as they were written so far. */
+  readonly lines: readonly Line[]
+  /** Asks it to end and waits until it has. Gives its exit code, null when a signal ended it. */
+  stop(): Promise<number | null>
+  /** Ends it at once, as a crash does. */
+  kill(): Promise<void>
+}
+
+export interface GatewayProcessOptions {
+  /** The authority of its first origin. */
+  readonly host: string
+  /** The configuration; JSON is YAML. Ports of its own choice, please: 0. */
+  readonly config: Readonly<Record<string, unknown>>
+  /** All of its environment. */
+  readonly env: Readonly<Record<string, string>>
+}
+
+const program = join(projectRoot, 'src/cli/main.ts')
+
+const running = new Set<ChildProcess>()
+// The tests may end in any way: nothing may stay behind.
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL')
+})
+
+/** Starts one. Resolves when it listens and, with Redis, is connected to it; rejects with its complaints when it ends instead. */
+export async function startGatewayProcess({ host, config, env }: GatewayProcessOptions): Promise<GatewayProcess> {
+  const folder = await mkdtemp(join(tmpdir(), 'sallyport-gateway-'))
+  const file = join(folder, 'gateway.yaml')
+  await writeFile(file, JSON.stringify(config))
+  const child = spawn(process.execPath, [program, 'serve', '--config', file], {
+    env: { NODE_ENV: 'production', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  running.add(child)
+  const ended = once(child, 'exit').then(async () => {
+    running.delete(child)
+    await rm(folder, { recursive: true, force: true })
+  })
+  const lines: Line[] = []
+  let complaints = ''
+  createInterface(child.stdout).on('line', text => lines.push(JSON.parse(text) as Line))
+  child.stderr.on('data', chunk => {
+    complaints += chunk
+  })
+  const find = (event: string) => lines.find(line => line.event === event)
+
+  try {
+    await eventually(() => {
+      if (!isRunning(child)) throw new Error(`the gateway has ended: ${complaints}`)
+      return find('listening') !== undefined && (find('store_up') !== undefined || !usesRedis(config))
+    }, 30_000)
+  } catch (error) {
+    child.kill('SIGKILL')
+    throw error
+  }
+
+  async function end(signal: 'SIGTERM' | 'SIGKILL'): Promise<number | null> {
+    if (isRunning(child)) child.kill(signal)
+    await ended
+    return child.exitCode
+  }
+
+  return {
+    port: Number(find('listening')?.port),
+    host,
+    adminPort: find('admin_listening') === undefined ? null : Number(find('admin_listening')?.port),
+    lines,
+    stop: () => end('SIGTERM'),
+    async kill() {
+      await end('SIGKILL')
+    },
+  }
+}
+
+function usesRedis({ session }: GatewayProcessOptions['config']): boolean {
+  return (session as { readonly store?: { readonly kind?: string } } | undefined)?.store?.kind !== 'memory'
+}
+
+function isRunning(child: ChildProcess): boolean {
+  return child.exitCode === null && child.signalCode === null
+}
