@@ -16,6 +16,7 @@ import { createForward } from './request/forward.ts'
 import { createRefuse } from './request/refuse.ts'
 import { createStages, type Stages } from './request/stages.ts'
 import { createUpstreamPools } from './request/upstream-pools.ts'
+import { createVerification, type Verification } from './request/verify.ts'
 import { createAttempts } from './session/attempts.ts'
 import { createCookieReader } from './session/cookie.ts'
 import { type Random, randomToken } from './session/credential.ts'
@@ -57,6 +58,8 @@ export interface GatewayDeps {
 export interface Assembly {
   readonly stages: Stages
   readonly endpoints: Endpoints
+  /** What a proxy's questions need beside the stages; null where the configuration has no forward-auth. */
+  readonly verification: Verification | null
   /** The listener of the admin port; null where the configuration has none. */
   readonly admin: RequestListener | null
   readonly store: Store
@@ -104,6 +107,7 @@ export function assemble(config: GatewayConfig, deps: GatewayDeps): Assembly {
   const forward = createForward({ config, cors, pools, watch })
   const refuse = createRefuse({ config, cors, audit, log })
   const stages = createStages({ config, now, log, cors, cookie, readCookie, families, freshToken, forward, refuse })
+  const verification = createVerification({ config, refuse: createRefuse({ config, cors, audit, log, isAsked: true }) })
   const endpoints = createEndpoints(
     config,
     { providers, attempts, families, list, endings, providerLogout, admit, renew, watch, every, readCookie, cookie, audit, now, random },
@@ -118,6 +122,7 @@ export function assemble(config: GatewayConfig, deps: GatewayDeps): Assembly {
   return {
     stages,
     endpoints,
+    verification,
     admin,
     store,
     log,

@@ -30,6 +30,11 @@ export function createAdminServer(handler: RequestListener): Server {
   return createServer(undefined, handler)
 }
 
+/** Creates the server of the forward-auth port, likewise. */
+export function createForwardAuthServer(handler: RequestListener): Server {
+  return createServer(undefined, handler)
+}
+
 function createServer(tls: GatewayConfig['listen']['tls'], handler: RequestListener): Server {
   const options = {
     maxHeaderSize: limits.maxHeaderBytes,

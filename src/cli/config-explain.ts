@@ -34,8 +34,9 @@ function findOrigin(origins: readonly [Origin, ...Origin[]], wanted: string | un
 /** A fixed header may hold a secret, so what stands there is not shown. */
 function withoutValues(explanation: Explanation) {
   if (explanation.outcome !== 'forwarded') return explanation
-  const { setHeaders, origins, ...route } = explanation.route
-  return { ...explanation, route: { ...route, origins: origins.map(origin => origin.href), setHeaders: Object.keys(setHeaders) } }
+  const { setHeaders, origins, upstream, ...route } = explanation.route
+  const place = route.isProxied ? { upstream } : {}
+  return { ...explanation, route: { ...route, ...place, origins: origins.map(origin => origin.href), setHeaders: Object.keys(setHeaders) } }
 }
 
 function describe(explanation: Explanation): string[] {
@@ -52,12 +53,26 @@ function describe(explanation: Explanation): string[] {
     ...row('cross-site', explanation.crossSite),
     ...row('token', [route.token === null ? 'none' : `${nameOfToken(route.token)}, renewed before it runs out`]),
     ...row('sets', explanation.headersSet),
-    ...row('drops', explanation.headersDropped),
+    ...(explanation.url === null ? describeAsked(explanation) : describeForwarding(explanation, explanation.url)),
+  ]
+}
+
+/** A proxy serves it: how it reaches the application is its own. */
+function describeAsked({ route }: Forwarding): string[] {
+  return [
+    ...row('limits', [`an encoded slash ${route.encodedSlash === 'pass' ? 'passes' : 'is refused'}`]),
+    ...row('upstream', ['none: a proxy asks by forward-auth and serves it; on the public port there is nothing (404 no_route)']),
+  ]
+}
+
+function describeForwarding({ route, headersDropped }: Forwarding, url: string): string[] {
+  return [
+    ...row('drops', headersDropped),
     ...row('waits', [
       `connect ${duration(route.timeouts.connectMs)}, headers ${duration(route.timeouts.headersMs)}, idle ${duration(route.timeouts.idleMs)}`,
     ]),
     ...row('limits', [`body ${route.limits.bodyBytes} bytes; an encoded slash ${route.encodedSlash === 'pass' ? 'passes' : 'is refused'}`]),
-    ...row('upstream', [explanation.url]),
+    ...row('upstream', [url]),
   ]
 }
 

@@ -24,8 +24,8 @@ export interface Forwarding {
   /** Its place in the list of the configuration, from 0. */
   readonly position: number
   readonly route: RouteRule
-  /** What is asked of the upstream. */
-  readonly url: string
+  /** What is asked of the upstream; null on a route that a proxy serves, which asks by forward-auth. */
+  readonly url: string | null
   /** What a request without a session gets. */
   readonly withoutSession: 'forwarded' | 'sign_in' | 'not_signed_in'
   readonly crossSite: readonly string[]
@@ -53,7 +53,7 @@ export function explain(config: GatewayConfig, request: ExplainedRequest): Expla
       outcome: 'forwarded',
       position: config.routes.indexOf(route),
       route,
-      url: `${route.upstream}${target.path}${target.query}`,
+      url: route.isProxied ? `${route.upstream}${target.path}${target.query}` : null,
       withoutSession: withoutSession(route, request.method),
       crossSite: crossSiteRules(config.csrf, route),
       headersSet: headersSet(route),
@@ -85,9 +85,13 @@ function crossSiteRules({ mode, allowedOrigins }: GatewayConfig['csrf'], route: 
 
 /** Names alone: a fixed value may be a secret. */
 function headersSet(route: RouteRule): string[] {
-  return [
+  const ofPerson = [
     ...(route.token === null ? [] : [`Authorization: Bearer, with ${nameOfToken(route.token)}`]),
     ...Object.entries(route.identityHeaders).map(([name, claim]) => `${name}, from the claim ${claim}`),
+  ]
+  if (!route.isProxied) return [...ofPerson, 'Cookie, without ours']
+  return [
+    ...ofPerson,
     ...Object.keys(route.setHeaders).map(name => `${name}, fixed`),
     `Host, ${route.preserveHost ? 'as browsers see it' : "the upstream's"}`,
     'Forwarded, X-Forwarded-For, X-Forwarded-Host, X-Forwarded-Proto, Via, X-Request-Id',

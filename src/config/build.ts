@@ -17,6 +17,9 @@ import type { ConfigOptions } from './schema.ts'
 import type { ProviderOptions } from './schema-provider.ts'
 import type { RouteOptions } from './schema-routes.ts'
 
+/** Stands for the upstream of a route that has none. No name under .invalid is ever anybody's (RFC 6761 §6.4). */
+const nowhere = 'http://forward-auth.invalid'
+
 /** Turns options that passed every check into what the program reads. */
 export function buildConfig(
   options: ConfigOptions,
@@ -34,6 +37,7 @@ export function buildConfig(
       ...(listen.tls && { tls: { cert: Buffer.from(listen.tls.cert), key: Buffer.from(listen.tls.key) } }),
     },
     ...(admin && { admin: { host: admin.host, port: admin.port, tokens: adminTokens } }),
+    ...(options.forwardAuth && { forwardAuth: options.forwardAuth }),
     paths: options.paths,
     identityProviders: Object.entries(options.identityProviders).map(([id, provider]) =>
       buildProvider(id, provider, existing(clientAuths.get(id))),
@@ -102,7 +106,7 @@ function buildSession(options: ConfigOptions['session'], sealingKeys: readonly S
 }
 
 function buildRoute(options: RouteOptions, origins: readonly Origin[]): RouteRule {
-  const { kind, origin, methods = null, require, token, timeouts, limits, ...rest } = options
+  const { kind, origin, methods = null, upstream, require, token, timeouts, limits, ...rest } = options
   const { maxAge, ...demands } = require
   return {
     ...rest,
@@ -110,6 +114,8 @@ function buildRoute(options: RouteOptions, origins: readonly Origin[]): RouteRul
     kind: kind ?? (token === 'none' ? 'page' : 'api'),
     origins: origin === undefined ? origins : origins.filter(({ href }) => origin.includes(href)),
     methods,
+    isProxied: upstream !== undefined,
+    upstream: upstream ?? nowhere,
     require: { ...demands, ...(maxAge !== undefined && { maxAgeMs: maxAge }) },
     token: token === 'none' ? null : buildDemand(token),
     timeouts: { connectMs: timeouts.connect, headersMs: timeouts.headers, idleMs: timeouts.idle },

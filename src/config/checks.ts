@@ -1,5 +1,6 @@
 import type { AdminTokens } from './admin-tokens.ts'
 import { checkAdmin } from './check-admin.ts'
+import { checkForwardAuth } from './check-forward-auth.ts'
 import { checkOrigins } from './check-origins.ts'
 import { checkProviders } from './check-providers.ts'
 import { checkReuse } from './check-reuse.ts'
@@ -30,6 +31,7 @@ export function checkDraft(draft: Draft, evidence: Evidence): readonly Mistake[]
   checkProviders(draft, evidence, report)
   checkSession(draft, report)
   checkAdmin(draft, evidence, report)
+  checkForwardAuth(draft, report)
   checkReuse(draft, evidence, report)
   checkRoutes(draft, report)
   return mistakes

@@ -18,6 +18,8 @@ export interface GatewayConfig {
   }
   /** Without it nobody administers over the network. */
   readonly admin?: { readonly host: string; readonly port: number; readonly tokens: readonly AdminToken[] }
+  /** Without it no proxy can ask. */
+  readonly forwardAuth?: { readonly host: string; readonly port: number; readonly dialect: ForwardAuthDialect }
   readonly paths: { readonly base: string }
   /** In the order of the file, which is the order of the chooser page. */
   readonly identityProviders: readonly ProviderConfig[]
@@ -148,6 +150,9 @@ export interface AdminToken {
   readonly token: string
 }
 
+/** Whose way of asking about a request is understood: src/request/dialects.ts. */
+export type ForwardAuthDialect = 'nginx' | 'traefik' | 'caddy' | 'haproxy' | 'envoy'
+
 /** A configured path prefix with an upstream and rules. */
 export interface RouteRule {
   /** The path as configured; also its label in logs and metrics. */
@@ -157,6 +162,8 @@ export interface RouteRule {
   readonly origins: readonly Origin[]
   /** Null: all but TRACE and CONNECT. */
   readonly methods: readonly string[] | null
+  /** False: there is no upstream, and only a proxy asks about it, by forward-auth. */
+  readonly isProxied: boolean
   /** An origin, http or https, without a path. */
   readonly upstream: string
   readonly preserveHost: boolean

@@ -43,7 +43,11 @@ export const route = z.strictObject({
     ),
   origin: oneOrMore(text()).optional().describe('The configured origins that it is served on, one or a list. Without it: all.'),
   methods: distinct(method()).min(1).optional().describe('Methods that pass, in upper case. Without it: all but TRACE and CONNECT.'),
-  upstream: origin().describe('Origin to send requests to, http or https, without a path.'),
+  upstream: origin()
+    .optional()
+    .describe(
+      'Origin to send requests to, http or https, without a path. Required, unless forwardAuth is configured: then a route without it is served by the proxy alone.',
+    ),
   preserveHost: flag().prefault(false).describe("Sends the Host that browsers see instead of the upstream's own."),
   encodedSlash: z.enum(['refuse', 'pass']).default('refuse').describe('What happens to %2F in a path; pass leaves the bytes as they are.'),
   access: z

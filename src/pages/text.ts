@@ -13,6 +13,7 @@ export const texts = {
 
   handOff: {
     sign_in: { title: 'Signing you in', advice: 'You will be taken back in a moment.', link: 'Go on' },
+    signed_out: { title: 'Please sign in', advice: 'You will be taken to the sign-in in a moment.', link: 'Sign in' },
     back: { title: 'One moment', advice: 'You will be taken back in a moment.', link: 'Go on' },
     bounce: { title: 'One moment', advice: 'Looking whether you are signed in already.', link: 'Go on' },
     sign_out: { title: 'Signing you out', advice: 'You are signed out here. The sign-in service is told now.', link: 'Go on' },

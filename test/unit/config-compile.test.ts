@@ -79,6 +79,7 @@ describe('a compiled configuration', () => {
       kind: 'page',
       origins: config.origins,
       methods: null,
+      isProxied: true,
       upstream: 'http://web:3000',
       preserveHost: false,
       encodedSlash: 'refuse',
@@ -90,6 +91,16 @@ describe('a compiled configuration', () => {
       timeouts: { connectMs: 2000, headersMs: 30_000, idleMs: 60_000 },
       limits: { bodyBytes: 10 * 1024 * 1024 },
     })
+  })
+
+  it('has routes without an upstream where a proxy asks about them', () => {
+    const { routes, forwardAuth } = compile({
+      forwardAuth: { dialect: 'caddy' },
+      routes: [{ path: '/', identityHeaders: { 'X-Auth-User': 'sub' } }],
+    })
+
+    assert.deepEqual(forwardAuth, { host: '127.0.0.1', port: 9092, dialect: 'caddy' })
+    assert.equal(routes[0]?.isProxied, false)
   })
 
   it('is frozen to the bottom', () => {

@@ -92,6 +92,7 @@ function route(path: string, kind: RouteRule['kind']): RouteRule {
     kind,
     origins: [origin],
     methods: null,
+    isProxied: true,
     upstream: 'http://127.0.0.1:1',
     preserveHost: false,
     encodedSlash: 'refuse',
