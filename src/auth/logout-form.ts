@@ -1,5 +1,6 @@
 import express, { type RequestHandler } from 'express'
 import { GatewayError } from '../errors.ts'
+import { letBodyCome } from '../http/expect-continue.ts'
 import { bodyError } from './body-error.ts'
 
 // A form token and the names around it take 60 bytes.
@@ -19,5 +20,6 @@ export const readLogoutForm: RequestHandler = (req, res, next) => {
   const type = req.is(['urlencoded', 'json'])
   if (type === false || type === null) throw new GatewayError('bad_request', 'a sign-out takes a form or JSON', { reason: 'content_type' })
   const parse = type === 'json' ? parseJson : parseForm
+  letBodyCome(req, res)
   parse(req, res, error => next(error === undefined ? undefined : bodyError(error)))
 }

@@ -3,8 +3,11 @@ import type { Dispatcher } from 'undici'
 import { GatewayError } from '../errors.ts'
 import type { UpstreamFields } from '../http/response-headers.ts'
 import type { RequestBody } from './forward-body.ts'
+import { whereToRepeat } from './repeat.ts'
+import type { Upstream } from './upstream.ts'
+import type { Connection, Passenger } from './upstream-connection.ts'
 import { describeUpstreamFailure } from './upstream-failure.ts'
-import type { UpstreamPool } from './upstream-pools.ts'
+import type { SentRequest, UpstreamPool } from './upstream-pool.ts'
 
 /** What became of a request that was let through. */
 export type ForwardOutcome =
@@ -12,13 +15,16 @@ export type ForwardOutcome =
   | { readonly result: 'answered'; readonly status: number }
   /** The client left before the end; null when nothing had been answered yet. */
   | { readonly result: 'client_left'; readonly status: number | null }
-  /** The upstream broke off in mid-answer, and so did we. */
-  | { readonly result: 'cut'; readonly status: number; readonly error: Error }
+  /** The upstream, at this address, broke off in mid-answer, and so did we. */
+  | { readonly result: 'cut'; readonly status: number; readonly error: Error; readonly upstream: string }
 
 export interface RelayParts {
   readonly req: IncomingMessage
   readonly res: ServerResponse
-  readonly upstream: UpstreamPool
+  readonly upstream: Upstream
+  /** Where the request goes first. */
+  readonly pool: UpstreamPool
+  readonly request: SentRequest
   readonly body: RequestBody | null
   readonly timeouts: { readonly headersMs: number; readonly idleMs: number }
   readonly clientHeaders: (status: number, fields: UpstreamFields) => string[]
@@ -37,8 +43,13 @@ const maxInformational = 16
  * One request on its way: what undici calls while it sends it and while the answer comes back. Streams
  * with back-pressure, and stops the one side as soon as the other is gone.
  */
-export class Relay implements Dispatcher.DispatchHandler {
+export class Relay implements Passenger {
+  connection: Connection | null = null
   readonly #parts: RelayParts
+  #pool: UpstreamPool
+  #wasKept = false
+  #isAnswering = false
+  #hasFailed = false
   #controller: Dispatcher.DispatchController | null = null
   #status: number | null = null
   #length = -1
@@ -50,16 +61,25 @@ export class Relay implements Dispatcher.DispatchHandler {
 
   constructor(parts: RelayParts) {
     this.#parts = parts
-    const { res, upstream } = parts
-    res.once('close', this.#leave)
-    upstream.active++
-    if (upstream.active > upstream.connections) this.#arm('upstream_busy', parts.timeouts.headersMs)
+    this.#pool = parts.pool
+    parts.res.once('close', this.#leave)
+  }
+
+  start(): void {
+    if (this.#pool.active >= this.#pool.connections) this.#arm('upstream_busy', this.#parts.timeouts.headersMs)
+    this.#pool.send(this.#parts.request, this, false)
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller
+    if (this.connection !== null) this.#wasKept = this.connection.carried++ > 0
     this.#disarm()
     this.#stopIfClientLeft()
+  }
+
+  /** The first byte of an answer is there. */
+  onResponseStarted(): void {
+    this.#isAnswering = true
   }
 
   onResponseStart(controller: Dispatcher.DispatchController, status: number, fields: UpstreamFields): void {
@@ -70,6 +90,7 @@ export class Relay implements Dispatcher.DispatchHandler {
     }
     const { req, res } = this.#parts
     this.#disarm()
+    this.#pool.health.answered()
     res.writeHead(status, this.#parts.clientHeaders(status, fields))
     this.#status = status
     if (req.method === 'HEAD' || status === 204 || status === 304) return
@@ -97,7 +118,7 @@ export class Relay implements Dispatcher.DispatchHandler {
   }
 
   onResponseEnd(_controller: Dispatcher.DispatchController, trailers: UpstreamFields): void {
-    this.#parts.upstream.active--
+    this.#pool.active--
     if (this.#isSettled || this.#status === null) return
     const { res } = this.#parts
     for (const _name in trailers) {
@@ -110,8 +131,35 @@ export class Relay implements Dispatcher.DispatchHandler {
   }
 
   onResponseError(_controller: Dispatcher.DispatchController | null, error: Error): void {
-    this.#parts.upstream.active--
-    this.#fail(describeUpstreamFailure(error, this.#controller !== null))
+    this.#pool.active--
+    if (this.#isSettled) return
+    const other = this.#isAnswering || this.#hasFailed ? null : this.#otherPool(error)
+    if (other === null) {
+      this.#fail(describeUpstreamFailure(error, this.#controller !== null))
+      return
+    }
+    this.#hasFailed = true
+    this.#controller = null
+    this.#disarm()
+    // Not from here: undici is taking the connection apart.
+    process.nextTick(Relay.#repeat, this, other)
+  }
+
+  /** Where a request that failed before its answer began can be sent once more; null for nowhere. */
+  #otherPool(error: Error): UpstreamPool | null {
+    const { req, body, upstream } = this.#parts
+    const wasSent = this.#controller !== null
+    const where = whereToRepeat({ error, method: req.method ?? '', hasBody: body !== null, wasSent, wasKept: this.#wasKept })
+    if (where === 'nowhere') return null
+    return upstream.chooseOther(this.#pool) ?? (where === 'anywhere' ? this.#pool : null)
+  }
+
+  static #repeat(relay: Relay, pool: UpstreamPool): void {
+    if (relay.#isSettled) return
+    const isSame = pool === relay.#pool
+    relay.#pool = pool
+    if (!isSame && pool.active >= pool.connections) relay.#arm('upstream_busy', relay.#parts.timeouts.headersMs)
+    pool.send(relay.#parts.request, relay, isSame)
   }
 
   /** Runs when all that came with the head has been handled: a head without a body is sent now, and the idle clock starts. */
@@ -161,7 +209,7 @@ export class Relay implements Dispatcher.DispatchHandler {
     if (this.#status === null) this.#parts.reject(error)
     else {
       this.#cut()
-      this.#parts.resolve({ result: 'cut', status: this.#status, error })
+      this.#parts.resolve({ result: 'cut', status: this.#status, error, upstream: this.#pool.address })
     }
     this.#stop(error)
   }

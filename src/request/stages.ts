@@ -132,7 +132,7 @@ export function createStages(deps: StageDeps) {
     noteCut(trail: Trail, route: RouteRule, outcome: ForwardOutcome): void {
       if (outcome.result !== 'cut') return
       const failure = describeFailure(outcome.error)
-      deps.log.write('warn', 'answer_cut', { request_id: trail.requestId, route: route.path, upstream: route.upstream, ...failure })
+      deps.log.write('warn', 'answer_cut', { request_id: trail.requestId, route: route.path, upstream: outcome.upstream, ...failure })
     },
 
     closeTrail: (trail: Trail, res: ServerResponse) => writeRequest(deps.log, trail, res.statusCode, now),

@@ -13,6 +13,7 @@ import { refuseRepeatedHeaders } from '../../src/http/repeated-headers.ts'
 import { requestId } from '../../src/http/request-id.ts'
 import { readTarget } from '../../src/http/target.ts'
 import { createPublicServer } from '../../src/listeners.ts'
+import type { LogFields } from '../../src/ops/fields.ts'
 import { decideAccess } from '../../src/request/access.ts'
 import { refuseCrossSite } from '../../src/request/cross-site.ts'
 import { createForward } from '../../src/request/forward.ts'
@@ -21,6 +22,9 @@ import { admitMethod, matchRoute } from '../../src/request/route.ts'
 import { createUpstreamPools } from '../../src/request/upstream-pools.ts'
 import type { SignedIn } from '../../src/session/session.ts'
 
+/** What was logged of upstreams. */
+type LogLine = LogFields & { readonly level: string; readonly event: string }
+
 export interface RequestPath {
   readonly port: number
   readonly config: GatewayConfig
@@ -28,6 +32,7 @@ export interface RequestPath {
   readonly host: string
   readonly outcomes: ForwardOutcome[]
   readonly errors: unknown[]
+  readonly lines: readonly LogLine[]
   /** How many clients are connected. */
   clients(): Promise<number>
   close(): Promise<void>
@@ -41,6 +46,8 @@ export interface RequestPathOptions {
   readonly signedIn?: SignedIn | null
   /** Stands for the session lookup: awaited before access is decided. */
   readonly lookUp?: () => Promise<void>
+  /** The clock by which addresses are left alone; the machine's unless given. */
+  readonly now?: () => number
 }
 
 /** The host that browsers see. */
@@ -57,7 +64,11 @@ export const sessionCookie = '__Host-Http-sallyport=s:anything'
  */
 export async function startRequestPath(options: RequestPathOptions): Promise<RequestPath> {
   const config = testConfig(options.routes, options.config)
-  const pools = createUpstreamPools()
+  const lines: LogLine[] = []
+  const pools = createUpstreamPools({
+    now: options.now ?? Date.now,
+    log: { write: (level, event, fields) => lines.push({ level, event, ...fields }) },
+  })
   const proxies = createTrustedProxies(config.listen.trustedProxies)
   const checkCrossSite = refuseCrossSite(config.csrf)
   const cors = createCors(config.csrf.allowedOrigins)
@@ -101,6 +112,7 @@ export async function startRequestPath(options: RequestPathOptions): Promise<Req
     host,
     outcomes,
     errors,
+    lines,
     clients: () => new Promise((resolve, reject) => server.getConnections((error, count) => (error ? reject(error) : resolve(count)))),
     close: () => stop(server, pools),
   }

@@ -79,7 +79,12 @@ describe('a compiled configuration', () => {
       kind: 'page',
       origins: config.origins,
       methods: null,
-      upstream: 'http://web:3000',
+      upstream: {
+        kind: 'servers',
+        addresses: [{ name: 'http://web:3000', origin: 'http://web:3000', socketPath: null }],
+        tls: {},
+      },
+      stripPrefix: false,
       preserveHost: false,
       encodedSlash: 'refuse',
       access: 'anyone',

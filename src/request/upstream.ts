@@ -1,0 +1,47 @@
+import { GatewayError } from '../errors.ts'
+import { describeOutage } from './upstream-failure.ts'
+import type { UpstreamPool } from './upstream-pool.ts'
+
+/**
+ * The addresses of one upstream. Each request goes to the one that has the fewest, in turn where several have; an
+ * address that has failed too often gets none, but one at times that tries it.
+ */
+export class Upstream {
+  readonly #pools: readonly UpstreamPool[]
+  #turn = 0
+
+  constructor(pools: readonly UpstreamPool[]) {
+    this.#pools = pools
+  }
+
+  /**
+   * Where the next request goes.
+   *
+   * @throws {GatewayError} `upstream_unreachable` when all addresses have failed lately, `upstream_busy` when too many
+   *   requests wait at those that are left; both at once, with the time to come again
+   */
+  choose(): UpstreamPool {
+    const pool = this.#leastActive(null)
+    if (pool === null) throw describeOutage(Math.min(...this.#pools.map(({ health }) => health.waitMs())))
+    if (pool.isFull) throw new GatewayError('upstream_busy', 'too many requests wait for the upstream')
+    return pool
+  }
+
+  /** Where a request goes that one address has failed; null for nowhere. */
+  chooseOther(failed: UpstreamPool): UpstreamPool | null {
+    const pool = this.#leastActive(failed)
+    return pool === null || pool.isFull ? null : pool
+  }
+
+  #leastActive(except: UpstreamPool | null): UpstreamPool | null {
+    const { length } = this.#pools
+    let best: UpstreamPool | null = null
+    for (let i = 0; i < length; i++) {
+      const pool = this.#pools[(this.#turn + i) % length]
+      if (pool === undefined || pool === except || !pool.health.isUsable()) continue
+      if (best === null || pool.active < best.active) best = pool
+    }
+    this.#turn = (this.#turn + 1) % length
+    return best
+  }
+}
