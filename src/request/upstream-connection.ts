@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import { buildConnector, Client, type Dispatcher } from 'undici'
 import type { ServerUpstream, UpstreamAddress } from '../config/config.ts'
 import { describeConnectFailure, describeOutage } from './upstream-failure.ts'
@@ -35,6 +36,7 @@ export function createConnector({ address, tls, servername, connectMs, health }:
     connect({ ...options, servername }, (error, socket) => {
       if (error === null) {
         health.connected()
+        deferWriteErrors(socket)
         callback(null, socket)
       } else {
         health.failed(attempt, error)
@@ -43,6 +45,33 @@ export function createConnector({ address, tls, servername, connectMs, health }:
     })
   }
 }
+
+/** How long an answer that came before the end of the body may take to be read; nothing is left to wait for then. */
+const lastWordsMs = 1000
+
+/**
+ * Lets the other side have the last word: a server that answers before the end of the body and closes (413, most often)
+ * makes our next write fail, and Node would throw away with the connection what has arrived and is not read yet.
+ */
+function deferWriteErrors(socket: Socket): void {
+  const { _write, _writev } = socket
+  let done: WriteDone = () => undefined
+  // A stream has one write under way at a time, so that one function does for all.
+  const finish: WriteDone = error => {
+    if (error) setTimeout(done, lastWordsMs, error).unref()
+    else done()
+  }
+  socket._write = (chunk, encoding, callback) => {
+    done = callback
+    _write.call(socket, chunk, encoding, finish)
+  }
+  socket._writev = (chunks, callback) => {
+    done = callback
+    _writev?.call(socket, chunks, finish)
+  }
+}
+
+type WriteDone = (error?: Error | null) => void
 
 /** A connection as its requests see it. */
 export interface Connection {

@@ -42,6 +42,8 @@ export interface RequestPathOptions {
   readonly routes: readonly Record<string, unknown>[]
   /** More of the configuration, in place of the defaults. */
   readonly config?: Record<string, unknown>
+  /** Variables that the routes refer to. */
+  readonly env?: Record<string, string>
   /** Who is signed in, on every route that asks; null for nobody. */
   readonly signedIn?: SignedIn | null
   /** Stands for the session lookup: awaited before access is decided. */
@@ -63,7 +65,7 @@ export const sessionCookie = '__Host-Http-sallyport=s:anything'
  * `signedIn` stands. Raw sockets can then say what no client library would.
  */
 export async function startRequestPath(options: RequestPathOptions): Promise<RequestPath> {
-  const config = testConfig(options.routes, options.config)
+  const config = testConfig(options.routes, options.config, options.env)
   const lines: LogLine[] = []
   const pools = createUpstreamPools({
     now: options.now ?? Date.now,
@@ -119,7 +121,11 @@ export async function startRequestPath(options: RequestPathOptions): Promise<Req
 }
 
 /** A compiled configuration with these routes. */
-export function testConfig(routes: readonly Record<string, unknown>[], more: Record<string, unknown> = {}): GatewayConfig {
+export function testConfig(
+  routes: readonly Record<string, unknown>[],
+  more: Record<string, unknown> = {},
+  env: Record<string, string> = {},
+): GatewayConfig {
   return compileConfig(
     {
       origins: [`https://${host}`],
@@ -137,7 +143,7 @@ export function testConfig(routes: readonly Record<string, unknown>[], more: Rec
       routes,
       ...more,
     },
-    { env: keys },
+    { env: { ...keys, ...env } },
   )
 }
 
