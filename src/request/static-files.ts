@@ -87,9 +87,8 @@ export function createStaticFiles({ route, upstream, clientHeaders, cors }: Stat
   }
 }
 
-/** Whether a path, decoded, is a file that may be served: no name on the way begins with a dot, and no link leads out of the folder. */
+/** Whether a path, decoded, is a file in the folder, not one that a link leads out to. */
 async function isServable(folder: string, path: string): Promise<boolean> {
-  if (path.includes('/.')) return false
   try {
     const [root, file] = await Promise.all([realpath(folder), realpath(join(folder, path))])
     return file.startsWith(root + sep) && (await stat(file)).isFile()

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs'
+import fs, { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after, before, describe, it } from 'node:test'
+import { Readable } from 'node:stream'
+import { after, before, describe, it, type TestContext } from 'node:test'
 import { exchangeRaw, openSocket } from '../support/raw-http.ts'
 import { host, type RequestPath, sessionCookie, signedInAs, startRequestPath } from '../support/request-path.ts'
 
@@ -164,6 +165,39 @@ describe('the fallback of files', () => {
     )
     assert.equal((path.errors.at(-1) as { readonly reason?: string }).reason, 'no_file')
     for (const name of ['etag', 'last-modified']) assert.equal(answers[0]?.header(name), undefined)
+  })
+})
+
+describe('a file that cannot be read', () => {
+  /** Stands for a disk that fails: opening works, reading does not. */
+  const failAfter = (t: TestContext, text: string) =>
+    t.mock.method(fs, 'createReadStream', () =>
+      Readable.from(
+        (async function* () {
+          if (text !== '') yield text
+          throw Object.assign(new Error('the disk is broken'), { code: 'EIO' })
+        })(),
+        { objectMode: false },
+      ),
+    )
+
+  it('is 502, with nothing of the file in the answer', async t => {
+    failAfter(t, '')
+
+    const response = await get('/large.bin')
+
+    assert.equal(`${response.status} ${response.header('sallyport-error')}`, '502 upstream_unreachable')
+    for (const name of ['etag', 'last-modified', 'accept-ranges']) assert.equal(response.header(name), undefined, name)
+    assert.match(response.header('content-type') ?? '', /problem\+json/)
+  })
+
+  it('PXY-14 is cut where it fails in the middle', async t => {
+    failAfter(t, 'x'.repeat(1000))
+
+    const response = await get('/large.bin')
+
+    assert.deepEqual([response.status, response.body.length, response.isComplete], [200, 1000, false])
+    assert.equal(path.outcomes.at(-1)?.result, 'cut')
   })
 })
 

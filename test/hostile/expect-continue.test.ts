@@ -3,7 +3,7 @@ import type { RequestListener } from 'node:http'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { describe, it } from 'node:test'
-import { startGateway } from '../support/gateway.ts'
+import { providerConfig, startGateway } from '../support/gateway.ts'
 import { openSocket, readToEnd, readUntil, responses } from '../support/raw-http.ts'
 import { host, startRequestPath } from '../support/request-path.ts'
 import { startSocketUpstream, startUpstream } from '../support/upstream.ts'
@@ -137,6 +137,27 @@ describe('a client that waits before it sends its body', () => {
 
     assert.match(answer, /^HTTP\/1\.1 (200|303|401) /)
     assert.deepEqual(foreign, [400])
+  })
+
+  it('is told by the callback when it reads the form, and not before', async t => {
+    const gateway = await startGateway({
+      config: { identityProviders: { main: { ...providerConfig(undefined), responseMode: 'form_post' } } },
+    })
+    t.after(() => gateway.close())
+    const form = 'Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 7\r\nConnection: close'
+    const socket = await openWaiting(gateway.port, 'POST /auth/callback/main', form)
+
+    await readUntil(socket, text => text === 'HTTP/1.1 100 Continue\r\n\r\n')
+    socket.write('state=x')
+    const answer = await readToEnd(socket)
+    const plain = await statusesWithoutBody(
+      gateway.port,
+      'POST /auth/callback/main',
+      form.replace('application/x-www-form-urlencoded', 'text/plain'),
+    )
+
+    assert.match(answer, /^HTTP\/1\.1 400 /)
+    assert.deepEqual(plain, [400])
   })
 })
 

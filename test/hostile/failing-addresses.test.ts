@@ -10,9 +10,14 @@ import { startSocketUpstream } from '../support/upstream.ts'
 type Test = { after(run: () => unknown): void }
 
 /** The gateway in front of some addresses, with a clock of its own. */
-async function start(t: Test, addresses: readonly string[], timeouts = { connect: '1s', headers: '2s', idle: '2s' }) {
+async function start(
+  t: Test,
+  addresses: readonly string[],
+  timeouts = { connect: '1s', headers: '2s', idle: '2s' },
+  lookUp = () => Promise.resolve(),
+) {
   let now = 1_000_000
-  const path = await startRequestPath({ routes: [{ path: '/', upstream: addresses, access: 'anyone', timeouts }], now: () => now })
+  const path = await startRequestPath({ routes: [{ path: '/', upstream: addresses, access: 'anyone', timeouts }], now: () => now, lookUp })
   t.after(() => path.close())
   const get = () => exchangeRaw(path.port, `GET / HTTP/1.1\r\nHost: ${host}`)
   return {
@@ -37,6 +42,17 @@ async function startUnconnectable(t: Test, onConnection: (socket: Socket, accept
   t.after(() => upstream.close())
   upstream.server.on('connection', socket => onConnection(socket, upstream.accepted()))
   return { address: upstream.origin.replace('http:', 'https:'), attempts: upstream.accepted }
+}
+
+/** Holds requests until so many are there, so that all are sent on at once. */
+function gather(count: number): () => Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  let there = 0
+  return () => {
+    there++
+    if (there === count) resolve()
+    return promise
+  }
 }
 
 /** A server that can be stopped and started again at the same port. */
@@ -166,7 +182,8 @@ describe('an upstream of which every address fails', () => {
       if (accepted === 64) for (const one of waiting) one.destroy()
       else if (accepted > 64) socket.destroy()
     })
-    const { get } = await start(t, [bad.address])
+    const gathered = gather(200)
+    const { get } = await start(t, [bad.address], undefined, gathered)
 
     const answers = await Promise.all(Array.from({ length: 200 }, get))
 

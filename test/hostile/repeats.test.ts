@@ -61,6 +61,25 @@ describe('a kept connection that the upstream closes as it is used again', () =>
     }
   }
 
+  it('PXY-13 fails no request when others are as stale: none of them is used for the second try', async t => {
+    const held: Socket[] = []
+    const upstream = await startSocketUpstream((socket, received) => {
+      if (count(received) > 1) socket.resetAndDestroy()
+      else if (received.includes('/first')) held.push(socket)
+      else socket.write(ok)
+    })
+    const { ask } = await start(t, [upstream])
+    const first = [ask('GET /first'), ask('GET /first'), ask('GET /first')]
+    await eventually(() => held.length === 3)
+    for (const socket of held) socket.write(ok)
+    await Promise.all(first)
+
+    const second = await ask('GET /second')
+
+    assert.equal(second.status, 200)
+    assert.deepEqual(upstream.received.map(count), [2, 1, 1, 1])
+  })
+
   it('PXY-13 fails a POST, which may have been done: it is not sent again', async t => {
     const upstream = await startSocketUpstream(staleAfterOne(socket => socket.resetAndDestroy()))
     const { ask } = await start(t, [upstream])

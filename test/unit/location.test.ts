@@ -73,6 +73,12 @@ describe('the Location of an upstream', () => {
     assert.equal(rewrite('/cut', 'https://one.example.test/x', second), 'https://other.example.com:8443/cut/x')
   })
 
+  it('passes as it is where the upstream knows our origin, which may be http too', () => {
+    const plain = { href: 'http://localhost:8080', authority: 'localhost:8080', isSecure: false }
+
+    assert.equal(rewrite('/host', 'http://localhost:8080/knows', plain), 'http://localhost:8080/knows')
+  })
+
   it('is rewritten in every line where there are several', () => {
     const values = rewrites.get('/')?.(['http://web:3000/a', 'http://elsewhere.test/'], app)
 
