@@ -10,7 +10,7 @@ import { type SocketUpstream, startSocketUpstream, startUpstream } from '../supp
 type Test = { after(run: () => unknown): void }
 
 const ok = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
-const timeouts = { connect: '1s', headers: '300ms', idle: '1s' }
+const timeouts = { connect: '1s', headers: '1s', idle: '1s' }
 
 /** How many requests a connection has brought, by its request lines. */
 const count = (received: string) => received.match(/^[A-Z]+ \S+ HTTP\/1\.1\r$/gm)?.length ?? 0
@@ -62,22 +62,33 @@ describe('a kept connection that the upstream closes as it is used again', () =>
   }
 
   it('PXY-13 fails no request when others are as stale: none of them is used for the second try', async t => {
-    const held: Socket[] = []
+    const held = new Map<string, Socket[]>()
     const upstream = await startSocketUpstream((socket, received) => {
-      if (count(received) > 1) socket.resetAndDestroy()
-      else if (received.includes('/first')) held.push(socket)
-      else socket.write(ok)
+      const target = received.slice(received.lastIndexOf('GET ')).split(' ')[1] ?? ''
+      if (target === '/second' && count(received) === 1) socket.write(ok)
+      else held.set(target, [...(held.get(target) ?? []), socket])
     })
     const { ask } = await start(t, [upstream])
-    const first = [ask('GET /first'), ask('GET /first'), ask('GET /first')]
-    await eventually(() => held.length === 3)
-    for (const socket of held) socket.write(ok)
+    const areHeld = (target: string, times: number) => eventually(() => held.get(target)?.length === times)
+    const answer = (target: string) => {
+      for (const socket of held.get(target) ?? []) socket.write(ok)
+    }
+    const first = [ask('GET /first'), ask('GET /first')]
+    await areHeld('/first', 2)
+    answer('/first')
     await Promise.all(first)
+    // The one connection is busy when the other is used again, and free when that one fails.
+    const busy = ask('GET /busy')
+    await areHeld('/busy', 1)
+    const second = ask('GET /second')
+    await areHeld('/second', 1)
+    answer('/busy')
+    await busy
 
-    const second = await ask('GET /second')
+    held.get('/second')?.[0]?.resetAndDestroy()
 
-    assert.equal(second.status, 200)
-    assert.deepEqual(upstream.received.map(count), [2, 1, 1, 1])
+    assert.equal((await second).status, 200)
+    assert.deepEqual(upstream.received.map(count), [2, 2, 1])
   })
 
   it('PXY-13 fails a POST, which may have been done: it is not sent again', async t => {
