@@ -73,6 +73,12 @@ export function createStaticFiles({ route, upstream, clientHeaders, cors }: Stat
             : { result: 'client_left', status: res.headersSent ? res.statusCode : null },
         ),
       )
+      // A client that reads no further would hold the file and the socket for good.
+      res.setTimeout(route.timeouts.idleMs, () => {
+        const error = new GatewayError('upstream_timeout', 'the client has stopped reading', { reason: 'gateway_clock' })
+        resolve({ result: 'cut', status: res.statusCode, error, upstream: folder })
+        res.destroy()
+      })
       serve(req as Request, res as Response, (error?: unknown) => {
         if (!(error instanceof Error)) return reject(new TypeError('a file is served or fails'))
         if (res.headersSent) {

@@ -21,16 +21,22 @@ export class Upstream {
    *   requests wait at those that are left; both at once, with the time to come again
    */
   choose(): UpstreamPool {
-    const pool = this.#leastActive(null)
+    const pool = this.#due(null) ?? this.#leastActive(null)
     if (pool === null) throw describeOutage(Math.min(...this.#pools.map(({ health }) => health.waitMs())))
     if (pool.isFull) throw new GatewayError('upstream_busy', 'too many requests wait for the upstream')
     return pool
   }
 
-  /** Where a request goes that one address has failed; null for nowhere. */
+  /** Where a request goes that one address has failed; null for nowhere. It is its last try, so it tries no other out. */
   chooseOther(failed: UpstreamPool): UpstreamPool | null {
-    const pool = this.#leastActive(failed)
+    const pool = this.#leastActive(failed) ?? this.#due(failed)
     return pool === null || pool.isFull ? null : pool
+  }
+
+  /** An address that somebody has to try. */
+  #due(except: UpstreamPool | null): UpstreamPool | null {
+    for (const pool of this.#pools) if (pool.health.isOut && pool !== except && pool.health.isUsable()) return pool
+    return null
   }
 
   #leastActive(except: UpstreamPool | null): UpstreamPool | null {
@@ -38,7 +44,7 @@ export class Upstream {
     let best: UpstreamPool | null = null
     for (let i = 0; i < length; i++) {
       const pool = this.#pools[(this.#turn + i) % length]
-      if (pool === undefined || pool === except || !pool.health.isUsable()) continue
+      if (pool === undefined || pool === except || pool.health.isOut) continue
       if (best === null || pool.active < best.active) best = pool
     }
     this.#turn = (this.#turn + 1) % length

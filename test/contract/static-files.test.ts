@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
-import fs, { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs'
+import fs, { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { after, before, describe, it, type TestContext } from 'node:test'
+import { eventually } from '../support/eventually.ts'
 import { exchangeRaw, openSocket } from '../support/raw-http.ts'
 import { host, type RequestPath, sessionCookie, signedInAs, startRequestPath } from '../support/request-path.ts'
 
@@ -137,6 +138,25 @@ describe('a route with files', () => {
 
     assert.ok(answers.every(answer => answer.body.length === 300_000))
     assert.equal(path.outcomes.at(-1)?.result, 'client_left')
+  })
+})
+
+describe('a client of files that reads no further', () => {
+  it('PXY-12 MSG-12 is cut after the idle timeout', async t => {
+    truncateSync(join(folder, 'dist/large.bin'), 64 * 1024 * 1024)
+    t.after(() => truncateSync(join(folder, 'dist/large.bin'), 300_000))
+    const route = { path: '/', upstream: { static: join(folder, 'dist') }, access: 'anyone', timeouts: { idle: '200ms' } }
+    const other = await startRequestPath({ routes: [route] })
+    t.after(() => other.close())
+    const socket = await openSocket(other.port)
+    socket.pause()
+    socket.write(`GET /large.bin HTTP/1.1\r\nHost: ${host}\r\n\r\n`)
+
+    await eventually(() => other.outcomes.length === 1)
+
+    assert.deepEqual(other.outcomes[0]?.result, 'cut')
+    await eventually(async () => (await other.clients()) === 0)
+    socket.destroy()
   })
 })
 
