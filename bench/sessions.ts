@@ -76,6 +76,7 @@ function describeSignIn(index: number): SignIn {
     idToken: makeToken(900),
     refreshToken: randomBytes(48).toString('base64url'),
     grantExpiresAt: null,
+    audiences: null,
     scopes: ['openid', 'orders.read'],
     access: { token: makeToken(1062), scopes: ['openid', 'orders.read'], expiresAt: now + 12 * 3_600_000, refreshedAt: now },
     claims: {

@@ -23,6 +23,7 @@ import { createFamilies } from './session/families.ts'
 import { createSealing } from './session/sealing.ts'
 import { createSessionIndex } from './session/session-index.ts'
 import { createSessionList } from './session/session-list.ts'
+import { createWatch, type Every } from './session/watch.ts'
 import { openStore } from './store/open-store.ts'
 import type { Store } from './store/store.ts'
 import { createAdmit } from './tokens/admit.ts'
@@ -43,6 +44,8 @@ export interface GatewayDeps {
   /** Epoch milliseconds. */
   readonly now?: () => number
   readonly random?: Random
+  /** Runs what is done again and again while streams are open. */
+  readonly every?: Every
   /** Where log lines go; by default stdout. */
   readonly logTo?: DestinationStream
   /** Where audit lines go; by default what `audit.output` says. */
@@ -57,12 +60,14 @@ export interface Assembly {
   readonly admin: RequestListener | null
   readonly store: Store
   readonly log: Log
+  /** Ends the open streams, and each at once that comes. */
+  drain(): void
   close(): Promise<void>
 }
 
 /** Builds the parts. Opens connections in the background and waits for nothing: the gateway starts without Redis or IdP. */
 export function assemble(config: GatewayConfig, deps: GatewayDeps): Assembly {
-  const { now = Date.now, random = randomBytes } = deps
+  const { now = Date.now, random = randomBytes, every = repeat } = deps
   const log = createLog({ level: config.log.level, destination: deps.logTo ?? openOutput('stdout'), now })
   const auditTo = deps.auditTo ?? openOutput(config.audit.output, error => log.write('error', 'audit_failed', describeFailure(error)))
   const auditLog = createLog({ level: 'info', destination: auditTo, now })
@@ -81,6 +86,7 @@ export function assemble(config: GatewayConfig, deps: GatewayDeps): Assembly {
   const revoke = createRevoke({ providers, audit, pause })
   const families = createFamilies({ store, sealing, index, settings: config.session, now, audit, onLapsed: revoke.ended })
   const stopSweeping = config.session.sealing === 'gateway' ? startSweeping(createSweep({ store, families })) : () => undefined
+  const watch = createWatch({ families, every })
   const list = createSessionList({ families, index })
   const endings = createEndings({ families, index, revoke, audit })
   const admit = createAdmit({ index, list, endings, perUserLimit: config.session.perUserLimit })
@@ -93,12 +99,12 @@ export function assemble(config: GatewayConfig, deps: GatewayDeps): Assembly {
 
   const cors = createCors(config.csrf.allowedOrigins)
   const pools = createUpstreamPools({ now, log })
-  const forward = createForward({ config, cors, pools })
+  const forward = createForward({ config, cors, pools, watch })
   const refuse = createRefuse({ config, cors, audit, log })
   const stages = createStages({ config, now, log, cors, cookie, readCookie, families, freshToken, forward, refuse })
   const endpoints = createEndpoints(
     config,
-    { providers, attempts, families, endings, admit, readCookie, cookie, audit, now, random },
+    { providers, attempts, families, list, endings, admit, renew, watch, every, readCookie, cookie, audit, now, random },
     stages,
   )
   const sessions: SessionAdmin = {
@@ -113,7 +119,9 @@ export function assemble(config: GatewayConfig, deps: GatewayDeps): Assembly {
     admin,
     store,
     log,
+    drain: watch.close,
     async close() {
+      watch.close()
       stopSweeping()
       await pools.close()
       await Promise.all([renew.settle(), revoke.settle(settleMs)])
@@ -139,6 +147,11 @@ function audiencesInUse(config: GatewayConfig): readonly string[] {
 
 function subjectKey(config: GatewayConfig): Buffer {
   return createHmac('sha256', config.session.sealingKeys[0].key).update('sallyport audit subject').digest()
+}
+
+const repeat: Every = (ms, run) => {
+  const timer = setInterval(run, ms).unref()
+  return () => clearInterval(timer)
 }
 
 /** Resolves after so many ms, or at once when the signal says so. It keeps no process alive. */

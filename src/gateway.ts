@@ -17,7 +17,12 @@ export interface Gateway {
   readonly log: Log
   /** Resolves when the store answers. Nothing has to wait for it: until then what needs the store gets 503. */
   ready(): Promise<void>
-  /** Closes what the gateway opened: upstream connections and, unless it was given, the store. */
+  /**
+   * Ends the open event streams, and each at once that is asked for afterwards: for before the server is closed, which
+   * would wait for them. Browsers come back by themselves, to whoever listens then.
+   */
+  drain(): void
+  /** Closes what the gateway opened: open streams, upstream connections and, unless it was given, the store. */
   close(): Promise<void>
 }
 
@@ -28,7 +33,7 @@ export interface Gateway {
  * page to read.
  */
 export function createGateway(config: GatewayConfig, deps: GatewayDeps = {}): Gateway {
-  const { stages, endpoints, admin, store, log, close } = assemble(config, deps)
+  const { stages, endpoints, admin, store, log, drain, close } = assemble(config, deps)
 
   async function serve(req: IncomingMessage, res: ServerResponse): Promise<void> {
     const trail = stages.openTrail(req)
@@ -61,7 +66,7 @@ export function createGateway(config: GatewayConfig, deps: GatewayDeps = {}): Ga
   }
 
   const handler: RequestListener = (req, res) => void serve(req, res)
-  return { handler, app: mountable(handler), adminHandler: admin, log, ready: () => store.ping(), close }
+  return { handler, app: mountable(handler), adminHandler: admin, log, ready: () => store.ping(), drain, close }
 }
 
 /** Mounted under a path, the gateway still sees the whole one: its routes are absolute. */

@@ -18,6 +18,8 @@ export const limits = {
   lingerMs: 1_000,
 } as const
 
+const closeIdleEveryMs = 100
+
 /** Creates the public server, http or https as `listen.tls` says; it does not listen yet. */
 export function createPublicServer({ tls }: GatewayConfig['listen'], handler: RequestListener): Server {
   return createServer(tls, handler)
@@ -63,8 +65,11 @@ export function listen(server: Server, { host, port }: { readonly host: string; 
 export function closeServer(server: Server, graceMs: number): Promise<void> {
   return new Promise(resolve => {
     const timer = setTimeout(() => server.closeAllConnections(), graceMs)
+    // A connection whose request has just been answered is kept alive for a next one, which is not to come.
+    const idle = setInterval(() => server.closeIdleConnections(), closeIdleEveryMs)
     server.close(() => {
       clearTimeout(timer)
+      clearInterval(idle)
       resolve()
     })
     server.closeIdleConnections()

@@ -16,6 +16,7 @@ export async function serve(files: readonly string[]): Promise<void> {
   const admin = gateway.adminHandler === null ? null : createAdminServer(gateway.adminHandler)
 
   const close = async () => {
+    gateway.drain()
     await Promise.all([closeServer(server, graceMs), admin === null ? null : closeServer(admin, graceMs)])
     await gateway.close()
   }

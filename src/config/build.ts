@@ -1,3 +1,4 @@
+import { buildStore } from './build-store.ts'
 import { buildUpstream } from './build-upstream.ts'
 import type { ClientAuths } from './client-auth.ts'
 import type {
@@ -14,6 +15,7 @@ import type {
 } from './config.ts'
 import type { Folders } from './folders.ts'
 import { defaultListenHost } from './hosts.ts'
+import { ownToken } from './own-token.ts'
 import type { ConfigOptions } from './schema.ts'
 import type { ProviderOptions } from './schema-provider.ts'
 import type { RouteOptions } from './schema-routes.ts'
@@ -97,10 +99,9 @@ function buildAllowRules({
 
 function buildSession(options: ConfigOptions['session'], sealingKeys: readonly SealingKey[]): SessionConfig {
   const { store, idleTimeout, absoluteTimeout, cookieKeys, ...rest } = options
-  const { kind, url = '', namespace, tls } = store
   return {
     ...rest,
-    store: kind === 'memory' ? { kind } : { kind, url, namespace, ...(tls && { tls: { ca: Buffer.from(tls.ca) } }) },
+    store: buildStore(store),
     cookieKeys: atLeastOne(cookieKeys.map(key => key.trim())),
     sealingKeys: atLeastOne(sealingKeys),
     idleTimeoutMs: idleTimeout,
@@ -129,7 +130,7 @@ function buildRoute(options: RouteOptions, origins: readonly Origin[], upstream:
 
 /** Routes that want the same have the same slot, whatever the order of their scopes. */
 function buildDemand(token: Exclude<RouteOptions['token'], 'none'>): TokenDemand {
-  if (token === 'access') return { slot: '', audience: null, scopes: [] }
+  if (token === 'access') return ownToken
   const scopes = token.scopes.toSorted()
   // Neither has a space in it. One stands in every slot, so none is a name that means something to JavaScript.
   return { slot: `${token.audience} ${scopes.join(' ')}`, audience: token.audience, scopes }

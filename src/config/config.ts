@@ -1,4 +1,5 @@
 import type { KeyObject } from 'node:crypto'
+import type { StoreConfig } from './store-config.ts'
 
 /**
  * The configuration after all checks: what the rest of the program reads. Deeply frozen.
@@ -110,9 +111,7 @@ export interface ClaimSource {
 }
 
 export interface SessionConfig {
-  readonly store:
-    | { readonly kind: 'memory' }
-    | { readonly kind: 'redis'; readonly url: string; readonly namespace: string; readonly tls?: { readonly ca: Buffer } }
+  readonly store: StoreConfig
   readonly cookie: { readonly name: string; readonly insecure: boolean }
   /** The first signs, all verify. */
   readonly cookieKeys: readonly [string, ...string[]]

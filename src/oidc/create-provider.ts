@@ -36,7 +36,7 @@ export interface ProviderDeps {
 export function createProvider({ config, keepClaims, audiences = [], now, log = () => undefined }: ProviderDeps): Provider {
   const wire = createWire(config)
   const metadata = createMetadata({ config, wire, clientAuth: createClientAuth(config, now), now, log })
-  const deps = { config, metadata, wire, keepClaims, now, log }
+  const deps = { config, metadata, wire, keepClaims, audiences, now, log }
 
   return {
     config,

@@ -15,6 +15,8 @@ export interface RedeemDeps {
   readonly metadata: () => Promise<Metadata>
   readonly wire: CustomFetch
   readonly keepClaims: readonly string[]
+  /** Those that the authorization request named. */
+  readonly audiences: readonly string[]
   readonly now: () => number
   readonly log: (event: string, fields: LogFields) => void
 }
@@ -53,6 +55,7 @@ export function createRedeem(deps: RedeemDeps): (callback: Callback) => Promise<
       idToken: config.logout.hint === 'id_token_hint' ? idToken : null,
       refreshToken: answer.refresh_token ?? null,
       grantExpiresAt: answer.refresh_token === undefined ? null : readGrantEnd(answer, sentAt),
+      audiences: config.audienceParameter === 'resource' ? deps.audiences : null,
       scopes: [...new Set([...config.scopes, ...access.scopes])],
       access,
       claims: await readPerson(deps, evidence),

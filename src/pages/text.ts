@@ -25,6 +25,25 @@ export const texts = {
     advice: 'If other people use this computer, close the browser as well.',
   },
 
+  account: {
+    title: 'Where you are signed in',
+    signedInAs: 'You are signed in as',
+    advice: 'If you do not know one of these, sign it out.',
+    kinds: { browser: 'Browser' },
+    unknownDevice: 'Unknown device',
+    current: 'This browser',
+    kind: 'Kind',
+    site: 'Site',
+    signedIn: 'Signed in',
+    from: 'from',
+    lastUsed: 'Last used',
+    mayDo: 'May do',
+    everything: 'Everything you may do here',
+    signOut: 'Sign out',
+    signOutOthers: 'Sign out everywhere else',
+    nowhereElse: 'You are signed in nowhere else.',
+  },
+
   error: { code: 'Error', requestId: 'Request' },
 } as const
 

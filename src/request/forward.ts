@@ -7,6 +7,7 @@ import { normaliseName } from '../http/header-names.ts'
 import { createUpstreamHeaders } from '../http/request-headers.ts'
 import { type ClientHeaders, clientTrailers, createClientHeaders, type UpstreamFields } from '../http/response-headers.ts'
 import type { SignedIn } from '../session/session.ts'
+import type { Watch } from '../session/watch.ts'
 import { RequestBody, readFraming } from './forward-body.ts'
 import { type ForwardOutcome, Relay } from './relay.ts'
 import { createStaticFiles } from './static-files.ts'
@@ -17,6 +18,7 @@ export interface ForwardDeps {
   readonly config: Pick<GatewayConfig, 'routes' | 'session' | 'csrf'>
   readonly cors: Cors
   readonly pools: UpstreamPools
+  readonly watch: Pick<Watch, 'add'>
 }
 
 /**
@@ -37,14 +39,15 @@ type ForwardOnRoute = (req: IncomingMessage, res: ServerResponse, exchange: Exch
 
 /**
  * Creates the stage that passes a request to its route's upstream and the answer back, both streamed. What failed
- * before anything came of it may be sent once more (repeat.ts); redirects pass, nobody follows them.
+ * before anything came of it may be sent once more (repeat.ts); redirects pass, nobody follows them. An event stream
+ * ends with the session under which it was asked for.
  *
  * @returns a function that resolves when the answer has been passed on, or either side has left. It rejects
  *   only while nothing has been answered: `body_too_large`, `upstream_busy`, `upstream_unreachable`,
  *   `upstream_timeout`, `upstream_invalid_response`
  */
 export function createForward(deps: ForwardDeps): Forward {
-  const { config, cors, pools } = deps
+  const { config, cors, pools, watch } = deps
   const isOwnCookie = createOwnCookieTest(config.session.cookie)
   const identityNames = new Set(config.routes.flatMap(route => Object.keys(route.identityHeaders).map(normaliseName)))
   const hasAllowedOrigins = config.csrf.allowedOrigins.length > 0
@@ -99,6 +102,8 @@ export function createForward(deps: ForwardDeps): Forward {
           },
           body,
           timeouts: route.timeouts,
+          signedIn,
+          watch,
           clientHeaders: (status, fields) => clientHeaders({ status, fields, exchange, cors: corsHeaders }),
           clientTrailers: filterTrailers,
           resolve,

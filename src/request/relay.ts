@@ -1,12 +1,15 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Dispatcher } from 'undici'
 import { GatewayError } from '../errors.ts'
+import { endStream } from '../http/end-stream.ts'
 import type { UpstreamFields } from '../http/response-headers.ts'
+import type { SignedIn } from '../session/session.ts'
+import type { Watch } from '../session/watch.ts'
 import type { RequestBody } from './forward-body.ts'
 import { whereToRepeat } from './repeat.ts'
 import type { Upstream } from './upstream.ts'
 import type { Connection, Passenger } from './upstream-connection.ts'
-import { describeUpstreamFailure } from './upstream-failure.ts'
+import { ConnectFailure, describeUpstreamFailure } from './upstream-failure.ts'
 import type { SentRequest, UpstreamPool } from './upstream-pool.ts'
 
 /** What became of a request that was let through. */
@@ -15,6 +18,8 @@ export type ForwardOutcome =
   | { readonly result: 'answered'; readonly status: number }
   /** The client left before the end; null when nothing had been answered yet. */
   | { readonly result: 'client_left'; readonly status: number | null }
+  /** The session ended, or this process is about to, and with it the event stream. */
+  | { readonly result: 'stream_ended'; readonly status: number }
   /** The upstream, at this address, broke off in mid-answer, and so did we. */
   | { readonly result: 'cut'; readonly status: number; readonly error: Error; readonly upstream: string }
 
@@ -27,6 +32,9 @@ export interface RelayParts {
   readonly request: SentRequest
   readonly body: RequestBody | null
   readonly timeouts: { readonly headersMs: number; readonly idleMs: number }
+  /** Null on a route without a session, and for who has none. */
+  readonly signedIn: SignedIn | null
+  readonly watch: Pick<Watch, 'add'>
   readonly clientHeaders: (status: number, fields: UpstreamFields) => string[]
   readonly clientTrailers: (fields: UpstreamFields) => Record<string, string | string[]>
   readonly resolve: (outcome: ForwardOutcome) => void
@@ -58,6 +66,7 @@ export class Relay implements Passenger {
   #informational = 0
   #isSettled = false
   #timer: NodeJS.Timeout | null = null
+  #unwatch: (() => void) | null = null
 
   constructor(parts: RelayParts) {
     this.#parts = parts
@@ -66,8 +75,13 @@ export class Relay implements Passenger {
   }
 
   start(): void {
-    if (this.#pool.active >= this.#pool.connections) this.#arm('upstream_busy', this.#parts.timeouts.headersMs)
-    this.#pool.send(this.#parts.request, this, false)
+    this.#send(this.#pool, false)
+  }
+
+  #send(pool: UpstreamPool, overNewConnection: boolean): void {
+    this.#pool = pool
+    if (!overNewConnection && pool.active >= pool.connections) this.#arm('upstream_busy', this.#parts.timeouts.headersMs)
+    pool.send(this.#parts.request, this, overNewConnection)
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -88,7 +102,7 @@ export class Relay implements Passenger {
       this.#passInformational(controller, status, fields)
       return
     }
-    const { req, res } = this.#parts
+    const { req, res, signedIn } = this.#parts
     this.#disarm()
     this.#pool.health.answered()
     res.writeHead(status, this.#parts.clientHeaders(status, fields))
@@ -96,7 +110,8 @@ export class Relay implements Passenger {
     if (req.method === 'HEAD' || status === 204 || status === 304) return
     const length = fields['content-length']
     if (typeof length === 'string') this.#length = Number(length)
-    this.#isEventStream = typeof fields['content-type'] === 'string' && fields['content-type'].startsWith('text/event-stream')
+    this.#isEventStream = isEventStream(fields['content-type'])
+    if (this.#isEventStream && signedIn !== null) this.#unwatch = this.#parts.watch.add(signedIn, { onEnd: this.#endStream })
     process.nextTick(Relay.#begin, this)
   }
 
@@ -142,7 +157,7 @@ export class Relay implements Passenger {
     this.#controller = null
     this.#disarm()
     // Not from here: undici is taking the connection apart.
-    process.nextTick(Relay.#repeat, this, other)
+    process.nextTick(Relay.#repeat, this, other, error instanceof ConnectFailure)
   }
 
   /** Where a request that failed before its answer began can be sent once more; null for nowhere. */
@@ -154,12 +169,10 @@ export class Relay implements Passenger {
     return upstream.chooseOther(this.#pool) ?? (where === 'anywhere' ? this.#pool : null)
   }
 
-  static #repeat(relay: Relay, pool: UpstreamPool): void {
+  /** @param mayUseKept not after a connection that was there: others may be as stale, and this is the last try */
+  static #repeat(relay: Relay, pool: UpstreamPool, mayUseKept: boolean): void {
     if (relay.#isSettled) return
-    const isSame = pool === relay.#pool
-    relay.#pool = pool
-    if (!isSame && pool.active >= pool.connections) relay.#arm('upstream_busy', relay.#parts.timeouts.headersMs)
-    pool.send(relay.#parts.request, relay, isSame)
+    relay.#send(pool, !mayUseKept)
   }
 
   /** Runs when all that came with the head has been handled: a head without a body is sent now, and the idle clock starts. */
@@ -203,6 +216,15 @@ export class Relay implements Passenger {
     this.#stop(new Error('the client has left'))
   }
 
+  /** The request was let in while its session lived; the stream must not go on without (RPL-07). */
+  readonly #endStream = (): void => {
+    if (this.#isSettled || this.#status === null) return
+    this.#settle()
+    endStream(this.#parts.res)
+    this.#parts.resolve({ result: 'stream_ended', status: this.#status })
+    this.#stop(new Error('the session has ended'))
+  }
+
   #fail(error: Error): void {
     if (this.#isSettled) return
     this.#settle()
@@ -230,6 +252,7 @@ export class Relay implements Passenger {
   #settle(): void {
     this.#isSettled = true
     this.#disarm()
+    this.#unwatch?.()
     this.#parts.res.off('close', this.#leave)
   }
 
@@ -243,4 +266,10 @@ export class Relay implements Passenger {
     clearTimeout(this.#timer)
     this.#timer = null
   }
+}
+
+/** Whatever the case: browsers take it for one in any (RFC 9110 §8.3.1). Of several types they take the last. */
+function isEventStream(type: string | readonly string[] | undefined): boolean {
+  if (type === undefined) return false
+  return typeof type === 'string' ? /^text\/event-stream/i.test(type) : type.some(isEventStream)
 }

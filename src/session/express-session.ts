@@ -52,7 +52,7 @@ export async function beginSession(
     await admit(credential)
   } catch (error) {
     // express-session would set the cookie of a session that was never saved.
-    forget(req)
+    releaseSession(req)
     throw error instanceof GatewayError ? error : new GatewayError('store_unavailable', 'The session could not be saved.', { cause: error })
   }
 }
@@ -62,7 +62,8 @@ export async function endSession(req: Request): Promise<void> {
   await settle(done => req.session.destroy(done))
 }
 
-function forget(req: Request): void {
+/** Lets go of the session: when the answer begins or ends, express-session does nothing about it any more. */
+export function releaseSession(req: Request): void {
   ;(req as { session: unknown }).session = null
 }
 

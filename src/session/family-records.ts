@@ -57,6 +57,7 @@ export function sealNewFamily(
     refreshToken: signIn.refreshToken,
     idToken: signIn.idToken,
     grantExpiresAt: signIn.grantExpiresAt,
+    audiences: signIn.audiences,
     scopes: signIn.scopes,
     access: { '': signIn.access },
     claims: signIn.claims,

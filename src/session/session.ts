@@ -47,6 +47,8 @@ export interface Vault {
   readonly idToken: string | null
   /** When the grant ends at the provider, where it says so; it moves with every renewal. */
   readonly grantExpiresAt: number | null
+  /** Audiences that the sign-in named; null where the provider wants to hear of none, and any may be asked for. */
+  readonly audiences: readonly string[] | null
   /** What was asked for and what was granted at the sign-in: a renewal asks for nothing beyond (RFC 6749 §6). */
   readonly scopes: readonly string[]
   /** Access tokens by slot (TokenDemand); the sign-in's own is under the empty string. */
@@ -113,6 +115,8 @@ export interface SignIn {
   readonly refreshToken: string | null
   /** Until when the provider says that the refresh token can be used; null when it says nothing, or that it has no end. */
   readonly grantExpiresAt: number | null
+  /** Audiences that the sign-in named; null where the provider wants to hear of none. */
+  readonly audiences: readonly string[] | null
   /** What was asked for and what was granted. */
   readonly scopes: readonly string[]
   readonly access: AccessToken

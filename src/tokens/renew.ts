@@ -68,6 +68,7 @@ export function createRenew(deps: RenewDeps): Renew {
     const kept = unsaved.find(current)
     if (kept !== undefined) current = await keep(current, kept)
     if (isRenewed(current, seen, demand)) return current
+    requireNamed(current, demand)
 
     const provider = providers.get(current.record.provider)
     const { refreshToken } = current.vault
@@ -169,6 +170,14 @@ export function createRenew(deps: RenewDeps): Renew {
 function isRenewed(current: SignedIn, seen: SignedIn, { slot }: TokenDemand): boolean {
   const [newer, older] = [current.vault.access[slot], seen.vault.access[slot]]
   return newer !== undefined && (newer.token !== older?.token || newer.refreshedAt !== older.refreshedAt)
+}
+
+/** To be asked for an audience that the sign-in did not name makes some providers end the whole grant (RFC 8707 §2.2). */
+function requireNamed({ vault }: SignedIn, { audience }: TokenDemand): void {
+  if (audience === null || vault.audiences === null || vault.audiences.includes(audience)) return
+  throw new GatewayError('insufficient_scope', 'The session began before this audience was configured: the person must sign in again.', {
+    reason: 'audience_not_named',
+  })
 }
 
 function requestOf({ vault }: SignedIn, { slot, audience, scopes }: TokenDemand) {

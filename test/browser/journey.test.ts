@@ -38,7 +38,7 @@ for (const { name, https } of settings) {
       await page.getByRole('button', { name: 'List orders' }).click()
       await page.getByText('GET /api/orders: 200').waitFor()
       // A renewal hands out new tokens.
-      stage.advance(40_000)
+      stage.advance(52_000)
       await page.getByRole('button', { name: 'Add an order' }).click()
       await page.getByText('POST /api/orders: 201').waitFor()
       await page.getByText('Tokens renewed once').waitFor()

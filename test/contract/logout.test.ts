@@ -29,8 +29,8 @@ describe('POST /auth/logout', () => {
     assert.deepEqual(response.headers['set-cookie'], [cleared])
     assert.equal((await createVisitor(gateway, kept).session()).authenticated, false)
     assert.equal((await createVisitor(gateway, kept).call('/api/orders')).status, 401)
-    assert.equal(gateway.events().at(-1), 'logout')
-    assert.equal(gateway.audit.at(-1)?.sub, 'a1')
+    const [line, ...others] = gateway.audit.filter(({ event }) => event === 'logout')
+    assert.deepEqual([line?.sub, line?.reason, others.length], ['a1', undefined, 0])
   })
 
   it('RPL-03 leads a form, by a page, to the end_session address with client, registered return and fresh state', async () => {

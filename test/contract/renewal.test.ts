@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { request } from 'node:http'
 import { after, before, beforeEach, describe, it } from 'node:test'
 import { eventually } from '../support/eventually.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
@@ -81,15 +82,18 @@ describe('an access token that runs out', () => {
     const release = idp.troubles.hold('token')
     const refreshes = idp.refreshes()
     gateway.clock.advance(55_000)
-    const controller = new AbortController()
     const cookie = [...visitor.jar].map(([name, value]) => `${name}=${value}`).join('; ')
-    const left = fetch(`http://127.0.0.1:${gateway.port}/api/orders`, {
-      signal: controller.signal,
-      headers: { host: gateway.host, cookie, 'x-csrf': '1' },
+    const leaving = request({
+      port: gateway.port,
+      host: '127.0.0.1',
+      path: '/api/orders',
+      headers: { host: gateway.host, cookie, 'sec-fetch-site': 'same-origin' },
     })
-    await Promise.race([left.catch(() => undefined), reached('token')])
-    controller.abort()
-    await left.catch(() => undefined)
+    leaving.on('error', () => undefined).end()
+    await reached('token')
+    const gone = new Promise(resolve => leaving.once('close', resolve))
+    leaving.destroy()
+    await gone
     release()
 
     assert.equal((await visitor.call('/api/orders')).status, 200)

@@ -55,6 +55,18 @@ describe('tokens for several APIs, at a real provider', async () => {
     assert.deepEqual(claims.groups, ['ops', 'admin'])
   })
 
+  it('redeems the code for a token of the first API, where the provider takes what was named for granted', async () => {
+    const taking = await startIdentityProvider({ redirectUris: [redirectUri], audiences: [invoices, orders] })
+    after(() => taking.close())
+    const { provider } = createProviderUnderTest(taking, { scopes }, [], audiences)
+
+    const { access, refreshToken, sub } = await signIn(provider, taking)
+    const second = await provider.refresh({ refreshToken: refreshToken ?? '', sub, scopes, audience: orders })
+
+    assert.deepEqual([decodeJwt(access.token).aud, decodeJwt(second.access.token).aud], [invoices, orders])
+    assert.deepEqual(access.scopes, ['invoices.read'])
+  })
+
   it('RES-01 draws a token for each from one refresh token after the other, with the scopes asked for', async () => {
     const { provider, request } = await signedIn()
 

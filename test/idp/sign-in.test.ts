@@ -26,6 +26,8 @@ describe('signing in at a real provider', async () => {
       sid: null,
       idToken: null,
       grantExpiresAt: null,
+      audiences: [],
+      scopes: ['openid', 'profile', 'email', 'orders.read'],
       claims: { name: 'Alice Adams', email: 'alice@example.com', email_verified: true, groups: ['ops', 'admin'] },
     })
     assert.ok(Math.abs(authTime - before) < 10_000)

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
-import { readFile } from 'node:fs/promises'
 import { after, before, describe, it } from 'node:test'
 import { createClient } from 'redis'
 import { createRedisStore, type RedisStoreOptions } from '../../src/store/redis.ts'
 import type { Store } from '../../src/store/store.ts'
 import { makeCertificate } from '../support/certificate.ts'
+import { documentedUser } from '../support/redis-acl.ts'
 import { type RedisServer, startRedis } from '../support/redis-server.ts'
 import { listenToStore } from '../support/store-events.ts'
 import { isUnavailable, newId } from './store-under-test.ts'
@@ -67,9 +67,7 @@ describe('RDS-05 the ACL user of docs/store.md', () => {
   let redis: RedisServer
 
   before(async () => {
-    const page = await readFile(new URL('../../docs/store.md', import.meta.url), 'utf8')
-    const line = /^user sallyport .+$/m.exec(page)?.[0] ?? ''
-    redis = await startRedis({ acl: ['user default off', line.replace('PASSWORD', 'sesame')] })
+    redis = await startRedis({ acl: ['user default off', documentedUser('redis')] })
   })
   after(() => redis.stop())
 

@@ -21,6 +21,7 @@ import type { ForwardOutcome } from '../../src/request/relay.ts'
 import { admitMethod, matchRoute } from '../../src/request/route.ts'
 import { createUpstreamPools } from '../../src/request/upstream-pools.ts'
 import type { SignedIn } from '../../src/session/session.ts'
+import type { Watch } from '../../src/session/watch.ts'
 
 /** What was logged of upstreams. */
 type LogLine = LogFields & { readonly level: string; readonly event: string }
@@ -50,7 +51,11 @@ export interface RequestPathOptions {
   readonly lookUp?: () => Promise<void>
   /** The clock by which addresses are left alone; the machine's unless given. */
   readonly now?: () => number
+  /** Of open streams; by default nobody ends them. */
+  readonly watch?: Pick<Watch, 'add'>
 }
+
+const nobodyWatches: Pick<Watch, 'add'> = { add: () => () => undefined }
 
 /** The host that browsers see. */
 export const host = 'app.example.test'
@@ -74,7 +79,7 @@ export async function startRequestPath(options: RequestPathOptions): Promise<Req
   const proxies = createTrustedProxies(config.listen.trustedProxies)
   const checkCrossSite = refuseCrossSite(config.csrf)
   const cors = createCors(config.csrf.allowedOrigins)
-  const forward = createForward({ config, cors, pools })
+  const forward = createForward({ config, cors, pools, watch: options.watch ?? nobodyWatches })
   const cookieName = sessionCookieName(config.session.cookie)
   const outcomes: ForwardOutcome[] = []
   const errors: unknown[] = []
@@ -179,7 +184,7 @@ export function signedInAs(
       ...record,
     },
     vault: {
-      ...{ version: 1, refreshToken: null, idToken: null, grantExpiresAt: null, scopes, claims },
+      ...{ version: 1, refreshToken: null, idToken: null, grantExpiresAt: null, audiences: null, scopes, claims },
       access: { '': { token, scopes, expiresAt: now + 3_600_000, refreshedAt: now } },
     },
   }

@@ -12,6 +12,7 @@ export function makeSignIn(now: number, changes: Partial<SignIn> = {}): SignIn {
     idToken: null,
     refreshToken: 'refresh-token-canary',
     grantExpiresAt: null,
+    audiences: null,
     scopes: ['openid', 'orders.read'],
     access: { token: 'access-token-canary', scopes: ['openid', 'orders.read'], expiresAt: now + 300_000, refreshedAt: now },
     claims: { name: 'Alice', email: 'alice@example.com', groups: ['ops'] },

@@ -248,6 +248,48 @@ describe('a compiled configuration', () => {
     assert.deepEqual(secret.session.store, { kind: 'redis', url: env.REDIS_URL, namespace: 'acme' })
   })
 
+  it('takes the nodes of a cluster, with TLS where it is asked for', () => {
+    const nodes = ['redis-1', 'redis_2:7000', '[fd00::1]', '[fd00::2]:7001']
+    const plain = compile(session({ store: { kind: 'redis-cluster', nodes } }))
+    const login = { username: 'sallyport', password: { env: 'OTHER_SECRET' } }
+    const secure = compile(session({ store: { kind: 'redis-cluster', nodes: ['redis'], ...login, tls: {} } }))
+
+    const addresses = [
+      { host: 'redis-1', port: 6379 },
+      { host: 'redis_2', port: 7000 },
+      { host: 'fd00::1', port: 6379 },
+      { host: 'fd00::2', port: 7001 },
+    ]
+    assert.deepEqual(plain.session.store, { kind: 'redis-cluster', nodes: addresses, access: {}, namespace: 'sp' })
+    assert.deepEqual(secure.session.store, {
+      kind: 'redis-cluster',
+      nodes: [{ host: 'redis', port: 6379 }],
+      access: { username: 'sallyport', password: env.OTHER_SECRET, tls: {} },
+      namespace: 'sp',
+    })
+  })
+
+  it('takes sentinels with a login of their own, and the TLS of Redis', () => {
+    const sentinel = { master: 'mymaster', nodes: ['sentinel-1', 'sentinel-2:5000'], username: 'watch', password: { env: 'OTHER_SECRET' } }
+    const config = compile(
+      session({ store: { kind: 'redis-sentinel', sentinel, password: { env: 'CLIENT_SECRET' }, database: 2, tls: {} } }),
+    )
+
+    assert.deepEqual(config.session.store, {
+      kind: 'redis-sentinel',
+      sentinel: {
+        master: 'mymaster',
+        nodes: [
+          { host: 'sentinel-1', port: 26379 },
+          { host: 'sentinel-2', port: 5000 },
+        ],
+        access: { username: 'watch', password: env.OTHER_SECRET, tls: {} },
+      },
+      access: { password: env.CLIENT_SECRET, database: 2, tls: {} },
+      namespace: 'sp',
+    })
+  })
+
   it('writes the audit to a file that is not read for its name', () => {
     assert.deepEqual(compile({ audit: { output: { file: 'no/such/audit.log' } } }).audit.output, { file: 'no/such/audit.log' })
   })

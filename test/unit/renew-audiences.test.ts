@@ -133,6 +133,19 @@ describe('tokens for two audiences, in three replicas', () => {
   })
 })
 
+describe('an audience that the sign-in did not name', () => {
+  it('is not asked for: the provider might end the grant', async () => {
+    credential = createCredential(randomBytes)
+    const replica = createReplica()
+    await replica.families.create(credential, makeSignIn(now, { audiences: ['https://orders.example'] }), beginning)
+
+    await assert.rejects(replica.tokenFor(billing), (error: GatewayError) => error.reason === 'audience_not_named')
+
+    assert.deepEqual(requests, [])
+    assert.ok(await replica.tokenFor(orders))
+  })
+})
+
 describe('the lease', () => {
   it('is waited for, not ignored, and what its holder stored is used', async () => {
     const [one, other] = [createReplica(), createReplica()]
