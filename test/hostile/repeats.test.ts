@@ -155,6 +155,21 @@ describe('a kept connection that the upstream closes as it is used again', () =>
     assert.equal(upstream.accepted(), 1)
   })
 
+  it('leaves nothing behind: after hundreds of second tries there is room for all requests', async t => {
+    const upstream = await startSocketUpstream(staleAfterOne(socket => socket.resetAndDestroy()))
+    const { ask } = await start(t, [upstream])
+    const statuses = new Set<number>()
+    const client = async () => {
+      for (let i = 0; i < 80; i++) statuses.add((await ask('GET /')).status)
+    }
+
+    // More than may be at an upstream at one time, so that one that is not counted off would fill it.
+    await Promise.all(Array.from({ length: 10 }, client))
+
+    assert.deepEqual(statuses, new Set([200]))
+    assert.ok(upstream.accepted() > 350, `${upstream.accepted()} connections`)
+  })
+
   it('PXY-14 ends the second try too when the client leaves', async t => {
     const upstream = await startSocketUpstream((socket, received) => {
       if (received.includes('/first')) staleAfterOne(other => other.resetAndDestroy())(socket, received)
