@@ -65,7 +65,10 @@ export function createForward(deps: ForwardDeps): Forward {
     const upstreamPath = createUpstreamPath(route)
     const upstreamHeaders = createUpstreamHeaders(route, { isOwnCookie, identityNames })
     const namesPerson = Object.keys(route.identityHeaders).length > 0
-    const [ordinary, stream] = [pools.upstreamFor(server, route.timeouts, 'ordinary'), pools.upstreamFor(server, route.timeouts, 'stream')]
+    const [ordinary, stream] = [
+      pools.addressesFor(server, route.timeouts, 'ordinary'),
+      pools.addressesFor(server, route.timeouts, 'stream'),
+    ]
 
     return function toServers(req, res, exchange, signedIn) {
       return new Promise((resolve, reject) => {
@@ -73,8 +76,8 @@ export function createForward(deps: ForwardDeps): Forward {
           resolve({ result: 'client_left', status: null })
           return
         }
-        const upstream = req.headers.accept === 'text/event-stream' ? stream : ordinary
-        const pool = upstream.choose()
+        const addresses = req.headers.accept === 'text/event-stream' ? stream : ordinary
+        const pool = addresses.choose()
 
         const framing = readFraming(req, route.limits.bodyBytes)
         const headers = upstreamHeaders({
@@ -90,7 +93,7 @@ export function createForward(deps: ForwardDeps): Forward {
         const relay = new Relay({
           req,
           res,
-          upstream,
+          addresses,
           pool,
           request: {
             path: upstreamPath(exchange.target),

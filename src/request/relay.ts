@@ -7,7 +7,7 @@ import type { SignedIn } from '../session/session.ts'
 import type { Watch } from '../session/watch.ts'
 import type { RequestBody } from './forward-body.ts'
 import { whereToRepeat } from './repeat.ts'
-import type { Upstream } from './upstream.ts'
+import type { UpstreamAddresses } from './upstream-addresses.ts'
 import type { Connection, Passenger } from './upstream-connection.ts'
 import { ConnectFailure, describeUpstreamFailure } from './upstream-failure.ts'
 import type { SentRequest, UpstreamPool } from './upstream-pool.ts'
@@ -26,7 +26,7 @@ export type ForwardOutcome =
 export interface RelayParts {
   readonly req: IncomingMessage
   readonly res: ServerResponse
-  readonly upstream: Upstream
+  readonly addresses: UpstreamAddresses
   /** Where the request goes first. */
   readonly pool: UpstreamPool
   readonly request: SentRequest
@@ -162,11 +162,11 @@ export class Relay implements Passenger {
 
   /** Where a request that failed before its answer began can be sent once more; null for nowhere. */
   #otherPool(error: Error): UpstreamPool | null {
-    const { req, body, upstream } = this.#parts
+    const { req, body, addresses } = this.#parts
     const wasSent = this.#controller !== null
     const where = whereToRepeat({ error, method: req.method ?? '', hasBody: body !== null, wasSent, wasKept: this.#wasKept })
     if (where === 'nowhere') return null
-    return upstream.chooseOther(this.#pool) ?? (where === 'anywhere' ? this.#pool : null)
+    return addresses.chooseOther(this.#pool) ?? (where === 'anywhere' ? this.#pool : null)
   }
 
   /** @param mayUseKept not after a connection that was there: others may be as stale, and this is the last try */

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { isIP } from 'node:net'
 import type { RouteRule, ServerUpstream, UpstreamAddress } from '../config/config.ts'
 import { describeFailure, type Log } from '../ops/log.ts'
-import { Upstream } from './upstream.ts'
+import { UpstreamAddresses } from './upstream-addresses.ts'
 import { AddressHealth } from './upstream-health.ts'
 import { UpstreamPool } from './upstream-pool.ts'
 
@@ -20,7 +20,7 @@ export interface UpstreamPoolDeps {
 
 export interface UpstreamPools {
   /** The addresses for a route's requests of one kind. */
-  upstreamFor(upstream: ServerUpstream, timeouts: RouteRule['timeouts'], kind: keyof typeof connections): Upstream
+  addressesFor(upstream: ServerUpstream, timeouts: RouteRule['timeouts'], kind: keyof typeof connections): UpstreamAddresses
   /** Closes all connections; what still runs over them fails. */
   close(): Promise<void>
 }
@@ -53,8 +53,8 @@ export function createUpstreamPools({ now, log }: UpstreamPoolDeps): UpstreamPoo
   }
 
   return {
-    upstreamFor: ({ addresses, tls }, { connectMs }, kind) =>
-      new Upstream(addresses.map(address => poolFor(address, tls, connectMs, kind))),
+    addressesFor: ({ addresses, tls }, { connectMs }, kind) =>
+      new UpstreamAddresses(addresses.map(address => poolFor(address, tls, connectMs, kind))),
 
     async close() {
       await Promise.all([...pools.values()].map(pool => pool.close()))

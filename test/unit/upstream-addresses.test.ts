@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { GatewayError } from '../../src/errors.ts'
-import { Upstream } from '../../src/request/upstream.ts'
+import { UpstreamAddresses } from '../../src/request/upstream-addresses.ts'
 import { AddressHealth } from '../../src/request/upstream-health.ts'
 import type { UpstreamPool } from '../../src/request/upstream-pool.ts'
 
@@ -14,7 +14,7 @@ function start(names: string) {
     isFull: false,
     health: new AddressHealth({ now: () => now, onChange: () => {} }),
   }))
-  const upstream = new Upstream(pools as unknown as UpstreamPool[])
+  const upstream = new UpstreamAddresses(pools as unknown as UpstreamPool[])
   const pool = (name: string) => pools.find(({ address }) => address === name) as unknown as UpstreamPool & { isFull: boolean }
   return {
     upstream,

@@ -6,7 +6,7 @@ import type { UpstreamPool } from './upstream-pool.ts'
  * The addresses of one upstream. Each request goes to the one that has the fewest, in turn where several have; an
  * address that has failed too often gets none, but one at times that tries it.
  */
-export class Upstream {
+export class UpstreamAddresses {
   readonly #pools: readonly UpstreamPool[]
   #turn = 0
 
