@@ -174,6 +174,28 @@ describe('an upstream of which every address fails', () => {
     assert.deepEqual([one.attempts(), other.attempts()], before)
   })
 
+  it('is known to all its routes, and to requests for event streams', async t => {
+    const bad = await startUnconnectable(t)
+    const route = { upstream: bad.address, access: 'anyone' }
+    const path = await startRequestPath({
+      routes: [
+        { ...route, path: '/', timeouts: { connect: '3s' } },
+        { ...route, path: '/other' },
+      ],
+    })
+    t.after(() => path.close())
+    const ask = (target: string, more = '') => exchangeRaw(path.port, `GET ${target} HTTP/1.1\r\nHost: ${host}${more}`)
+    for (let i = 0; i < 3; i++) await ask('/')
+
+    const answers = [await ask('/other'), await ask('/', '\r\nAccept: text/event-stream')]
+
+    assert.deepEqual(
+      answers.map(answer => answer.header('retry-after')),
+      ['1', '1'],
+    )
+    assert.equal(bad.attempts(), 3)
+  })
+
   it('meets no storm: those who waited for a connection do not each try one', async t => {
     const waiting: Socket[] = []
     const bad = await startUnconnectable(t, (socket, accepted) => {
