@@ -103,7 +103,7 @@ export function assemble(config: GatewayConfig, deps: GatewayDeps): Assembly {
   const readCookie = createCookieReader({ keys: config.session.cookieKeys, now })
 
   const cors = createCors(config.csrf.allowedOrigins)
-  const pools = createUpstreamPools()
+  const pools = createUpstreamPools({ now, log })
   const forward = createForward({ config, cors, pools, watch })
   const refuse = createRefuse({ config, cors, audit, log })
   const stages = createStages({ config, now, log, cors, cookie, readCookie, families, freshToken, forward, refuse })

@@ -50,6 +50,8 @@ function createServer(tls: GatewayConfig['listen']['tls'], handler: RequestListe
   const server: Server =
     tls === undefined ? http.createServer(options, handler) : https.createServer({ ...options, ...tls, minVersion: 'TLSv1.2' }, handler)
   server.on('clientError', answerClientError)
+  // Without this Node itself would ask for every body, also for those of requests that are refused.
+  server.on('checkContinue', handler)
   return server
 }
 

@@ -1,5 +1,6 @@
 import express, { type Request, type RequestHandler } from 'express'
 import { GatewayError } from '../errors.ts'
+import { letBodyCome } from '../http/expect-continue.ts'
 import type { SignedIn } from '../session/session.ts'
 import { bodyError } from './body-error.ts'
 import type { Proofs } from './proofs.ts'
@@ -21,6 +22,7 @@ export const readSmallBody: RequestHandler = (req, res, next) => {
   const type = req.is(['urlencoded', 'json'])
   if (type === false || type === null) throw new GatewayError('bad_request', 'the body is no form and no JSON', { reason: 'content_type' })
   const parse = type === 'json' ? parseJson : parseForm
+  letBodyCome(req, res)
   parse(req, res, error => next(error === undefined ? undefined : bodyError(error)))
 }
 

@@ -1,4 +1,5 @@
 import { buildStore } from './build-store.ts'
+import { buildUpstream } from './build-upstream.ts'
 import type { ClientAuths } from './client-auth.ts'
 import type {
   AdminToken,
@@ -10,23 +11,27 @@ import type {
   SealingKey,
   SessionConfig,
   TokenDemand,
+  Upstream,
 } from './config.ts'
+import type { Folders } from './folders.ts'
 import { defaultListenHost } from './hosts.ts'
 import { ownToken } from './own-token.ts'
 import type { ConfigOptions } from './schema.ts'
 import type { ProviderOptions } from './schema-provider.ts'
 import type { RouteOptions } from './schema-routes.ts'
 
-/** Stands for the upstream of a route that has none. No name under .invalid is ever anybody's (RFC 6761 §6.4). */
-const nowhere = 'http://forward-auth.invalid'
-
 /** Turns options that passed every check into what the program reads. */
 export function buildConfig(
   options: ConfigOptions,
-  secrets: { readonly sealingKeys: readonly SealingKey[]; readonly clientAuths: ClientAuths; readonly adminTokens: readonly AdminToken[] },
+  read: {
+    readonly sealingKeys: readonly SealingKey[]
+    readonly clientAuths: ClientAuths
+    readonly adminTokens: readonly AdminToken[]
+    readonly folders: Folders
+  },
 ): GatewayConfig {
   const { listen, session, admin } = options
-  const { sealingKeys, clientAuths, adminTokens } = secrets
+  const { sealingKeys, clientAuths, adminTokens, folders } = read
   const origins = options.origins.map(buildOrigin)
   return {
     origins: atLeastOne(origins),
@@ -46,7 +51,7 @@ export function buildConfig(
     csrf: options.csrf,
     logout: defined(options.logout),
     pages: defined(options.pages),
-    routes: options.routes.map(route => buildRoute(route, origins)),
+    routes: options.routes.map((route, i) => buildRoute(route, origins, buildUpstream(route.upstream, folders.get(i)))),
     audit: options.audit,
     log: options.log,
   }
@@ -105,17 +110,18 @@ function buildSession(options: ConfigOptions['session'], sealingKeys: readonly S
   }
 }
 
-function buildRoute(options: RouteOptions, origins: readonly Origin[]): RouteRule {
-  const { kind, origin, methods = null, upstream, require, token, timeouts, limits, ...rest } = options
+function buildRoute(options: RouteOptions, origins: readonly Origin[], upstream: Upstream): RouteRule {
+  // Files can only be looked at.
+  const byDefault = upstream.kind === 'files' ? ['GET', 'HEAD'] : null
+  const { kind, origin, methods = byDefault, require, token, timeouts, limits, ...rest } = options
   const { maxAge, ...demands } = require
   return {
     ...rest,
+    upstream,
     // An API answers a signed-out request with 401; a page sends the person to sign in.
     kind: kind ?? (token === 'none' ? 'page' : 'api'),
     origins: origin === undefined ? origins : origins.filter(({ href }) => origin.includes(href)),
     methods,
-    isProxied: upstream !== undefined,
-    upstream: upstream ?? nowhere,
     require: { ...demands, ...(maxAge !== undefined && { maxAgeMs: maxAge }) },
     token: token === 'none' ? null : buildDemand(token),
     timeouts: { connectMs: timeouts.connect, headersMs: timeouts.headers, idleMs: timeouts.idle },

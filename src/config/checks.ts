@@ -6,6 +6,7 @@ import { checkProviders } from './check-providers.ts'
 import { checkReuse } from './check-reuse.ts'
 import { checkRoutes } from './check-routes.ts'
 import { checkSession } from './check-session.ts'
+import { checkUpstreams } from './check-upstreams.ts'
 import type { ClientAuths } from './client-auth.ts'
 import type { Draft } from './draft.ts'
 import type { Keys } from './keys.ts'
@@ -34,5 +35,6 @@ export function checkDraft(draft: Draft, evidence: Evidence): readonly Mistake[]
   checkForwardAuth(draft, report)
   checkReuse(draft, evidence, report)
   checkRoutes(draft, report)
+  checkUpstreams(draft, evidence, report)
   return mistakes
 }

@@ -6,8 +6,11 @@ import type { UpstreamFields } from '../http/response-headers.ts'
 import type { SignedIn } from '../session/session.ts'
 import type { Watch } from '../session/watch.ts'
 import type { RequestBody } from './forward-body.ts'
-import { describeUpstreamFailure } from './upstream-failure.ts'
-import type { UpstreamPool } from './upstream-pools.ts'
+import { whereToRepeat } from './repeat.ts'
+import type { UpstreamAddresses } from './upstream-addresses.ts'
+import type { Connection, Passenger } from './upstream-connection.ts'
+import { ConnectFailure, describeUpstreamFailure } from './upstream-failure.ts'
+import type { SentRequest, UpstreamPool } from './upstream-pool.ts'
 
 /** What became of a request that was let through. */
 export type ForwardOutcome =
@@ -17,13 +20,16 @@ export type ForwardOutcome =
   | { readonly result: 'client_left'; readonly status: number | null }
   /** The session ended, or this process is about to, and with it the event stream. */
   | { readonly result: 'stream_ended'; readonly status: number }
-  /** The upstream broke off in mid-answer, and so did we. */
-  | { readonly result: 'cut'; readonly status: number; readonly error: Error }
+  /** The upstream, at this address, broke off in mid-answer, and so did we. */
+  | { readonly result: 'cut'; readonly status: number; readonly error: Error; readonly upstream: string }
 
 export interface RelayParts {
   readonly req: IncomingMessage
   readonly res: ServerResponse
-  readonly upstream: UpstreamPool
+  readonly addresses: UpstreamAddresses
+  /** Where the request goes first. */
+  readonly pool: UpstreamPool
+  readonly request: SentRequest
   readonly body: RequestBody | null
   readonly timeouts: { readonly headersMs: number; readonly idleMs: number }
   /** Null on a route without a session, and for who has none. */
@@ -45,8 +51,13 @@ const maxInformational = 16
  * One request on its way: what undici calls while it sends it and while the answer comes back. Streams
  * with back-pressure, and stops the one side as soon as the other is gone.
  */
-export class Relay implements Dispatcher.DispatchHandler {
+export class Relay implements Passenger {
+  connection: Connection | null = null
   readonly #parts: RelayParts
+  #pool: UpstreamPool
+  #wasKept = false
+  #isAnswering = false
+  #hasFailed = false
   #controller: Dispatcher.DispatchController | null = null
   #status: number | null = null
   #length = -1
@@ -59,16 +70,30 @@ export class Relay implements Dispatcher.DispatchHandler {
 
   constructor(parts: RelayParts) {
     this.#parts = parts
-    const { res, upstream } = parts
-    res.once('close', this.#leave)
-    upstream.active++
-    if (upstream.active > upstream.connections) this.#arm('upstream_busy', parts.timeouts.headersMs)
+    this.#pool = parts.pool
+    parts.res.once('close', this.#leave)
+  }
+
+  start(): void {
+    this.#send(this.#pool, false)
+  }
+
+  #send(pool: UpstreamPool, overNewConnection: boolean): void {
+    this.#pool = pool
+    if (!overNewConnection && pool.active >= pool.connections) this.#arm('upstream_busy', this.#parts.timeouts.headersMs)
+    pool.send(this.#parts.request, this, overNewConnection)
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller
+    if (this.connection !== null) this.#wasKept = this.connection.carried++ > 0
     this.#disarm()
     this.#stopIfClientLeft()
+  }
+
+  /** The first byte of an answer is there. */
+  onResponseStarted(): void {
+    this.#isAnswering = true
   }
 
   onResponseStart(controller: Dispatcher.DispatchController, status: number, fields: UpstreamFields): void {
@@ -79,6 +104,7 @@ export class Relay implements Dispatcher.DispatchHandler {
     }
     const { req, res, signedIn } = this.#parts
     this.#disarm()
+    this.#pool.health.answered()
     res.writeHead(status, this.#parts.clientHeaders(status, fields))
     this.#status = status
     if (req.method === 'HEAD' || status === 204 || status === 304) return
@@ -107,7 +133,7 @@ export class Relay implements Dispatcher.DispatchHandler {
   }
 
   onResponseEnd(_controller: Dispatcher.DispatchController, trailers: UpstreamFields): void {
-    this.#parts.upstream.active--
+    this.#pool.active--
     if (this.#isSettled || this.#status === null) return
     const { res } = this.#parts
     for (const _name in trailers) {
@@ -120,8 +146,33 @@ export class Relay implements Dispatcher.DispatchHandler {
   }
 
   onResponseError(_controller: Dispatcher.DispatchController | null, error: Error): void {
-    this.#parts.upstream.active--
-    this.#fail(describeUpstreamFailure(error, this.#controller !== null))
+    this.#pool.active--
+    if (this.#isSettled) return
+    const other = this.#isAnswering || this.#hasFailed ? null : this.#otherPool(error)
+    if (other === null) {
+      this.#fail(describeUpstreamFailure(error, this.#controller !== null))
+      return
+    }
+    this.#hasFailed = true
+    this.#controller = null
+    this.#disarm()
+    // Not from here: undici is taking the connection apart.
+    process.nextTick(Relay.#repeat, this, other, error instanceof ConnectFailure)
+  }
+
+  /** Where a request that failed before its answer began can be sent once more; null for nowhere. */
+  #otherPool(error: Error): UpstreamPool | null {
+    const { req, body, addresses } = this.#parts
+    const wasSent = this.#controller !== null
+    const where = whereToRepeat({ error, method: req.method ?? '', hasBody: body !== null, wasSent, wasKept: this.#wasKept })
+    if (where === 'nowhere') return null
+    return addresses.chooseOther(this.#pool) ?? (where === 'anywhere' ? this.#pool : null)
+  }
+
+  /** @param mayUseKept not after a connection that was there: others may be as stale, and this is the last try */
+  static #repeat(relay: Relay, pool: UpstreamPool, mayUseKept: boolean): void {
+    if (relay.#isSettled) return
+    relay.#send(pool, !mayUseKept)
   }
 
   /** Runs when all that came with the head has been handled: a head without a body is sent now, and the idle clock starts. */
@@ -180,7 +231,7 @@ export class Relay implements Dispatcher.DispatchHandler {
     if (this.#status === null) this.#parts.reject(error)
     else {
       this.#cut()
-      this.#parts.resolve({ result: 'cut', status: this.#status, error })
+      this.#parts.resolve({ result: 'cut', status: this.#status, error, upstream: this.#pool.address })
     }
     this.#stop(error)
   }

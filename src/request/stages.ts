@@ -94,7 +94,7 @@ export function createStages(deps: StageDeps) {
 
     /** For the public port: what only a proxy serves is not here, for whomever. */
     admitProxied(route: RouteRule): void {
-      if (!route.isProxied)
+      if (route.upstream.kind === 'none')
         throw new GatewayError('no_route', 'the route has no upstream: a proxy serves it', { reason: 'forward_auth_only' })
     },
 
@@ -140,7 +140,7 @@ export function createStages(deps: StageDeps) {
     noteCut(trail: Trail, route: RouteRule, outcome: ForwardOutcome): void {
       if (outcome.result !== 'cut') return
       const failure = describeFailure(outcome.error)
-      deps.log.write('warn', 'answer_cut', { request_id: trail.requestId, route: route.path, upstream: route.upstream, ...failure })
+      deps.log.write('warn', 'answer_cut', { request_id: trail.requestId, route: route.path, upstream: outcome.upstream, ...failure })
     },
 
     closeTrail: (trail: Trail, res: ServerResponse) => writeRequest(deps.log, trail, res.statusCode, now),

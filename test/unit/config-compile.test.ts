@@ -79,8 +79,12 @@ describe('a compiled configuration', () => {
       kind: 'page',
       origins: config.origins,
       methods: null,
-      isProxied: true,
-      upstream: 'http://web:3000',
+      upstream: {
+        kind: 'servers',
+        addresses: [{ name: 'http://web:3000', origin: 'http://web:3000', socketPath: null }],
+        tls: {},
+      },
+      stripPrefix: false,
       preserveHost: false,
       encodedSlash: 'refuse',
       access: 'anyone',
@@ -100,7 +104,7 @@ describe('a compiled configuration', () => {
     })
 
     assert.deepEqual(forwardAuth, { host: '127.0.0.1', port: 9092, dialect: 'caddy' })
-    assert.equal(routes[0]?.isProxied, false)
+    assert.equal(routes[0]?.upstream.kind, 'none')
   })
 
   it('is frozen to the bottom', () => {

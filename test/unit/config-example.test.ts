@@ -22,6 +22,8 @@ describe('config/gateway.example.yaml', () => {
   before(() => {
     folder = mkdtempSync(join(tmpdir(), 'sallyport-example-'))
     mkdirSync(join(folder, 'secrets'))
+    mkdirSync(join(folder, 'dist'))
+    writeFileSync(join(folder, 'dist/index.html'), '<title>docs</title>')
     const { cert, key } = makeCertificate(['app.example.com', 'admin.example.com'])
     const client = makeCertificate(['sallyport'])
     const files = {
@@ -56,7 +58,8 @@ describe('config/gateway.example.yaml', () => {
 
     const config = loadConfig([join(folder, 'gateway.yaml')], env)
 
-    assert.equal(config.routes.length, 2)
+    assert.equal(config.routes.length, 3)
+    assert.deepEqual(config.routes[1]?.upstream, { kind: 'files', folder: join(folder, 'dist'), fallback: 'index.html' })
     assert.equal(config.routes[0]?.setHeaders['X-Api-Key'], env.ORDERS_API_KEY)
     assert.match(config.listen.tls?.cert.toString() ?? '', /BEGIN CERTIFICATE/)
     assert.deepEqual(
@@ -168,7 +171,7 @@ describe('the pages made from the schema', () => {
     const [schema] = configPages()
     const secrets = nodesOf(JSON.parse(schema?.wanted ?? '')).filter(node => node.writeOnly === true)
 
-    assert.equal(secrets.length, 7)
+    assert.equal(secrets.length, 8)
     for (const { anyOf } of secrets) assert.deepEqual(anyOf, [{ $ref: '#/$defs/env' }, { $ref: '#/$defs/file' }])
   })
 })
