@@ -1,10 +1,14 @@
 import { createClient } from 'redis'
 import type { RedisAccess, RedisAddress, RedisTls } from '../config/store-config.ts'
+import { afterPatience } from './patience.ts'
 
 export type RedisClient = ReturnType<typeof openRedisClient>
 
+// Without it, what was given up long ago could go on connecting for minutes.
+const connectTimeoutMs = 800
+
 /** Makes a client that connects once, when it is told to, and never by itself again. */
-export function openRedisClient(address: RedisAddress, access: RedisAccess, connectTimeoutMs: number) {
+export function openRedisClient(address: RedisAddress, access: RedisAccess) {
   const { tls, ...login } = access
   const socket = { ...address, connectTimeout: connectTimeoutMs, reconnectStrategy: false } as const
   return createClient({
@@ -30,17 +34,17 @@ export async function askOnce<Reply>(
   question: readonly string[],
   timeoutMs: number,
 ): Promise<Reply> {
-  const client = openRedisClient(address, access, timeoutMs)
+  const client = openRedisClient(address, access)
   client.on('error', () => {})
   const timeout = Promise.withResolvers<never>()
-  const timer = setTimeout(() => {
+  const callOff = afterPatience(timeoutMs, () => {
     timeout.reject(new Error('no answer in time'))
     client.destroy()
-  }, timeoutMs)
+  })
   try {
     return await Promise.race([exchange(), timeout.promise])
   } finally {
-    clearTimeout(timer)
+    callOff()
   }
 
   async function exchange(): Promise<Reply> {

@@ -24,8 +24,9 @@ interface Member extends RedisNode {
 }
 
 // A node that takes over its first slot is named by redirects before the map has it.
-const keptUnmappedMs = 10_000
-const longestJoinMs = 300
+const keptUnmappedMs = 3000
+// As long as for an answer.
+const longestJoinMs = 800
 // While a slot moves, commands on keys that are partly there wait for the rest.
 const tryAgainMs = 100
 const maxTries = 3
@@ -66,7 +67,7 @@ export function createRedisCluster(options: RedisClusterOptions & { readonly hea
     slots = next
     const serving = new Set(next)
     for (const [name, member] of members) {
-      if (serving.has(member) || (member.isReady() && performance.now() - member.namedAt < keptUnmappedMs)) continue
+      if (serving.has(member) || performance.now() - member.namedAt < keptUnmappedMs) continue
       members.delete(name)
       const end = member.retire().finally(() => retiring.delete(end))
       retiring.add(end)

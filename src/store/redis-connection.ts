@@ -1,6 +1,7 @@
 import { DisconnectsClientError, ErrorReply } from 'redis'
 import type { RedisAccess, RedisAddress } from '../config/store-config.ts'
 import { GatewayError } from '../errors.ts'
+import { afterPatience } from './patience.ts'
 import { openRedisClient, type RedisClient } from './redis-client.ts'
 import { ping, type RedisCommand } from './redis-command.ts'
 import { describeRedisError, type RedisHealthPart } from './redis-health.ts'
@@ -36,7 +37,6 @@ export interface RedisConnection {
   close(): Promise<void>
 }
 
-const connectTimeoutMs = 800
 // With the greeting, whose answer no timeout of the client's covers, and whatever comes before and after.
 const attemptTimeoutMs = 1200
 const longestPauseMs = 600
@@ -63,9 +63,9 @@ export function createRedisConnection(options: RedisConnectionOptions): RedisCon
 
   async function connect(): Promise<void> {
     const late = new AbortController()
-    const timer = setTimeout(() => late.abort(new Error('no answer in time')), attemptTimeoutMs)
+    const callOff = afterPatience(attemptTimeoutMs, () => late.abort(new Error('no answer in time')))
     const { client, failure } = await open(late.signal)
-    clearTimeout(timer)
+    callOff()
     if (client === undefined || failure !== undefined || isClosed) return lose(client, failure)
     ready = client
     failures = 0
@@ -76,13 +76,11 @@ export function createRedisConnection(options: RedisConnectionOptions): RedisCon
   }
 
   async function open(late: AbortSignal): Promise<{ readonly client?: RedisClient; readonly failure?: unknown }> {
-    const startedAt = performance.now()
     let client: RedisClient | undefined
     try {
       const address = await options.locate()
       late.throwIfAborted()
-      const leftMs = attemptTimeoutMs - (performance.now() - startedAt)
-      const opened = openRedisClient(address, options.access, Math.max(1, Math.min(connectTimeoutMs, Math.floor(leftMs))))
+      const opened = openRedisClient(address, options.access)
       client = opened
       opened.on('error', error => {
         if (opened === ready) lose(opened, error)

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, afterEach, before, describe, it } from 'node:test'
-import { type Cluster, startCluster } from '../support/cluster.ts'
+import { type Cluster, persistent, startCluster } from '../support/cluster.ts'
 import { eventually } from '../support/eventually.ts'
 import { type SteadyCalls, startSteadyCalls } from '../support/steady-calls.ts'
 
@@ -12,7 +12,7 @@ let traffic: SteadyCalls | undefined
 
 // It writes down what it promised, so sessions outlive it.
 before(async () => {
-  cluster = await startCluster({ replicas: 2, redisArgs: ['--appendonly', 'yes'] })
+  cluster = await startCluster({ replicas: 2, redisArgs: persistent })
 })
 
 after(() => cluster.close())

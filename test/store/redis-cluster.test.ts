@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it, type TestContext } from 'node:test'
+import { setTimeout as wait } from 'node:timers/promises'
 import { createRedisClusterStore } from '../../src/store/redis.ts'
 import { slotOf } from '../../src/store/redis-slots.ts'
 import type { Store } from '../../src/store/store.ts'
 import { livedMs } from '../support/lived-time.ts'
+import { documented, documentedUser } from '../support/redis-acl.ts'
 import { type RedisClusterSetup, startRedisCluster } from '../support/redis-cluster.ts'
 import { type RedisServer, startRedis } from '../support/redis-server.ts'
 import { listenToStore } from '../support/store-events.ts'
@@ -14,6 +16,9 @@ import { createFamily, everyVerb, hour, isUnavailable, newId } from './store-und
 // What docs/store.md promises, with room for a slow machine.
 const answerBoundMs = 1500
 const recoveryBoundMs = 2000
+
+// As operators are told to have it: what a failover and a moving slot need is allowed, too.
+const acl = ['user default off', documentedUser('redis-cluster')]
 
 describe('the slot of a key', () => {
   it('is the one that Redis says', async t => {
@@ -33,7 +38,7 @@ describe('the Redis store on a cluster', { concurrency: true }, () => {
     let redis: RedisClusterSetup
 
     before(async () => {
-      redis = await startRedisCluster({ spares: 1 })
+      redis = await startRedisCluster({ acl, spares: 1 })
     })
     after(() => redis.stop())
 
@@ -48,14 +53,14 @@ describe('the Redis store on a cluster', { concurrency: true }, () => {
       for (const { id, session, vault } of families) assert.deepEqual(await store.readFamily(id, '0'), { session, vault })
     })
 
-    it('RDS-06 loses no call while a slot moves, to a master that it did not know', async t => {
+    it('RDS-06 loses no call while a slot moves', async t => {
       const { store, events } = await openUp(t, redis)
       const family = await createFamily(store)
       const [item, index] = [{ kind: 'attempt', id: family.id } as const, { kind: 'user', id: family.id } as const]
       await store.putOnce(item, 'value', hour)
       await store.addToIndex(index, family.id, hour)
-      const spare = redis.servers[3]
-      assert.ok(spare !== undefined)
+      const to = await anotherThan(redis, family.id)
+      const told = events.told.length
       const traffic = startTraffic(t, [
         async () => store.readFamily(family.id, '0'),
         async () => store.replaceVault(family.id, family.vault, family.vault),
@@ -63,15 +68,36 @@ describe('the Redis store on a cluster', { concurrency: true }, () => {
         async () => store.peekOnce(item),
       ])
 
-      await redis.moveSlot(family.id, spare)
+      await redis.moveSlot(family.id, to)
       const outcomes = await traffic.stop()
 
       assert.ok(outcomes.length > 0)
       assert.equal(outcomes.filter(outcome => !outcome.isAnswered).length, 0)
-      assert.equal(await redis.masterOf(family.id), spare)
+      assert.equal(await redis.masterOf(family.id), to)
       assert.equal(await store.takeOnce(item, 'value'), true)
       assert.deepEqual(await store.readIndex(index), [family.id])
-      assert.deepEqual(withoutUnconfirmed(events.told), ['up'])
+      assert.deepEqual(withoutUnconfirmed(events.told.slice(told)), [])
+    })
+
+    it('follows a slot to a master that it did not know', async t => {
+      const { store } = await openUp(t, redis)
+      const family = await createFamily(store)
+      const spare = redis.servers[3]
+      assert.ok(spare !== undefined)
+
+      await redis.moveSlot(family.id, spare)
+      const startedAt = performance.now()
+      const isRead = await store.readFamily(family.id, '0').then(
+        () => true,
+        error => !isUnavailable(error),
+      )
+
+      // A busy machine may take longer to connect than any call waits for it.
+      assert.ok(isRead || performance.now() - startedAt > 700)
+      await until(async () => (await store.readFamily(family.id, '0')).session === family.session)
+
+      assert.equal(await redis.masterOf(family.id), spare)
+      assert.equal(await store.endFamily(family.id, 'logged_out', hour), true)
     })
 
     it('finds what has moved while the rest of its slot has not, and what is new there', async t => {
@@ -93,19 +119,22 @@ describe('the Redis store on a cluster', { concurrency: true }, () => {
       assert.equal(await store.extendLease(id, 'holder', hour), true)
     })
 
-    it('RDS-06 waits for a family that is partly moved, and not for long', async t => {
-      const { store } = await openUp(t, redis)
+    it('RDS-06 asks again for a family that is partly moved, and not for long', async t => {
+      const { store, events } = await openUp(t, redis)
       const family = await createFamily(store)
-      let waiting: Promise<unknown> = Promise.resolve()
+      const master = await redis.masterOf(family.id)
+      const told = events.told.length
 
       await redis.moveSlot(family.id, await anotherThan(redis, family.id), async () => {
+        await master.send('CONFIG', 'RESETSTAT')
         const startedAt = livedMs()
         await assert.rejects(async () => store.readFamily(family.id, '0'), isUnavailable)
         assert.ok(livedMs() - startedAt < answerBoundMs)
-        waiting = store.readFamily(family.id, '0')
+        assert.match(String(await master.send('INFO', 'errorstats')), /^errorstat_TRYAGAIN:count=4\r$/m)
       })
 
-      assert.deepEqual(await waiting, { session: family.session, vault: family.vault })
+      assert.deepEqual(await store.readFamily(family.id, '0'), { session: family.session, vault: family.vault })
+      assert.deepEqual(withoutUnconfirmed(events.told.slice(told)), [])
     })
 
     it('RDS-06 rejects while a node says that the cluster is down, and goes on when it is up', async t => {
@@ -140,17 +169,30 @@ describe('the Redis store on a cluster', { concurrency: true }, () => {
       assert.equal(await store.ping(), undefined)
     })
 
-    it('RDS-06 begins with whichever node answers, and waits for one', async t => {
-      const [first, second, third] = redis.servers
-      assert.ok(first !== undefined && second !== undefined && third !== undefined)
+    it('begins with whichever node answers', async t => {
+      const [first] = redis.servers
+      assert.ok(first !== undefined)
+      let id = newId()
+      while ((await redis.masterOf(id)) === first) id = newId()
+      t.after(() => first.thaw())
+
       first.freeze()
-      await Promise.all([second.kill(), third.kill()])
+      const { store, events } = open(t, redis)
+      await until(async () => (await store.readFamily(id, '0')).session === null)
+      assert.ok(!events.told.includes('up'))
+      first.thaw()
+
+      await events.until('up')
+    })
+
+    it('RDS-06 waits for a node that answers', async t => {
+      const seeds = redis.servers.slice(0, 3)
+      await Promise.all(seeds.map(server => server.kill()))
       const { store, events } = open(t, redis)
 
-      await events.untilTold(/^down: cluster: 127\.0\.0\.1:\d+: CLUSTER SLOTS: /)
+      await events.untilTold(/^down: cluster: 127\.0\.0\.1:\d+: CLUSTER SLOTS: connect ECONNREFUSED/)
       for (const call of everyVerb(store, newId())) await assert.rejects(call, isUnavailable)
-      first.thaw()
-      await Promise.all([second.restart(), third.restart()])
+      await Promise.all(seeds.map(server => server.restart()))
 
       await events.until('up')
       assert.equal(await store.ping(), undefined)
@@ -160,6 +202,7 @@ describe('the Redis store on a cluster', { concurrency: true }, () => {
   it('RDS-06 rejects what belongs to a killed master, serves the rest, and goes on with its successor by itself', async t => {
     const { redis, store, events } = await startWithReplicas(t)
     const [family, other] = await familiesOfTwo(redis, store)
+    await untilNobodyConnects(redis)
     const traffic = startTraffic(t, ordinaryCalls(store, family.id))
 
     const before = await redis.kill(family.id)
@@ -222,7 +265,7 @@ describe('the Redis store on a cluster', { concurrency: true }, () => {
 })
 
 async function startWithReplicas(t: TestContext) {
-  const redis = await startRedisCluster({ replicas: 1 })
+  const redis = await startRedisCluster({ acl, replicas: 1 })
   t.after(() => redis.stop())
   return { redis, ...(await openUp(t, redis)) }
 }
@@ -236,7 +279,7 @@ async function openUp(t: TestContext, redis: RedisClusterSetup) {
 
 function open(t: TestContext, redis: RedisClusterSetup) {
   const events = listenToStore()
-  const store = createRedisClusterStore({ ...redis.options, namespace: 'sp', onEvent: events.onEvent })
+  const store = createRedisClusterStore({ ...redis.options, access: documented, namespace: 'sp', onEvent: events.onEvent })
   t.after(() => store.close())
   return { store, events }
 }
@@ -259,6 +302,19 @@ async function familiesOfTwo(redis: RedisClusterSetup, store: Store) {
   while ((await redis.masterOf(other.id)) === master) other = await createFamily(store)
   for (const { id, vault } of [family, other]) await store.replaceVault(id, vault, vault)
   return [family, other] as const
+}
+
+/** After a start the map is read once more, over a connection of its own. What comes later has another cause. */
+async function untilNobodyConnects(redis: RedisClusterSetup): Promise<void> {
+  const count = async () => {
+    const answers = await Promise.all(redis.servers.map(server => server.send('INFO', 'stats')))
+    return answers.map(text => /^total_connections_received:(\d+)/m.exec(String(text))?.[1]).join()
+  }
+  await until(async () => {
+    const before = await count()
+    await wait(700)
+    return (await count()) === before
+  })
 }
 
 async function anotherThan(redis: RedisClusterSetup, id: string): Promise<RedisServer> {

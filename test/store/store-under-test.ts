@@ -15,8 +15,8 @@ export const hour = 3_600_000
 export const longLife: FamilyLife = { sessionTtlMs: hour, vaultTtlMs: hour }
 export const gone = { session: null, vault: null }
 // Long enough for the commands of a test to fit in, on a machine that is busy.
-export const soonMs = 700
-export const laterMs = 750
+export const soonMs = 1500
+export const laterMs = 1600
 
 /** A family that is there, with records of its own. */
 export async function createFamily(store: Store, life = longLife) {

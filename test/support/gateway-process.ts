@@ -36,7 +36,8 @@ export interface GatewayProcessOptions {
 const program = join(projectRoot, 'src/cli/main.ts')
 
 const running = new Set<ChildProcess>()
-// The tests may end in any way: nothing may stay behind.
+// The tests may end in any way, by the runner's own timeout, too: nothing may stay behind.
+process.once('SIGTERM', () => process.exit(143))
 process.once('exit', () => {
   for (const child of running) child.kill('SIGKILL')
 })

@@ -1,7 +1,8 @@
+import { randomBytes } from 'node:crypto'
 import type { RedisClusterStoreOptions } from '../../src/store/redis.ts'
 import { slotOf } from '../../src/store/redis-slots.ts'
 import type { Certificate } from './certificate.ts'
-import { findFreePort, observer, type RedisEntry, type RedisServer, startRedis } from './redis-server.ts'
+import { findFreePort, observer, type RedisEntry, type RedisServer, startAll, tryThrice } from './redis-server.ts'
 import { until } from './until.ts'
 
 export interface RedisClusterOptions {
@@ -32,7 +33,10 @@ export interface RedisClusterSetup {
   untilPromoted(id: string, before: RedisServer): Promise<RedisServer>
   /** Has the replica of that master take over in an orderly way; gives it. */
   failover(id: string): Promise<RedisServer>
-  /** Moves the slot of an id to another master; `halfway` runs when that has the first half of its keys, in their order. */
+  /**
+   * Moves the slot of an id to another master: all of its keys at once, or half by half in their order. `halfway` then
+   * runs in between.
+   */
   moveSlot(id: string, to: RedisServer, halfway?: () => Promise<void>): Promise<void>
   /** What all masters have. */
   dump(): Promise<readonly RedisEntry[]>
@@ -51,38 +55,7 @@ const withoutReplicas = ['--cluster-node-timeout', '10000']
 
 /** Starts real nodes on free ports of the loopback. It takes 2 s: for so long a node of a cluster that starts refuses to write. */
 export async function startRedisCluster(options: RedisClusterOptions = {}): Promise<RedisClusterSetup> {
-  const { acl = [], tls, replicas = 0, spares = 0 } = options
-  const nodes: Node[] = []
-  for (let at = 0; at < masters * (1 + replicas) + spares; at += 1) {
-    const follows = at < masters + spares ? null : at - masters - spares
-    nodes.push({ port: await findFreePort(), busPort: await findFreePort(), follows, slots: slotsOf(at) })
-  }
-  const common = ['--cluster-enabled', 'yes', ...(replicas === 0 ? withoutReplicas : withReplicas), ...login, ...eager]
-  const secure = tls === undefined ? {} : { tls }
-  const servers = await Promise.all(
-    nodes.map((node, at) =>
-      startRedis({
-        port: node.port,
-        acl,
-        ...secure,
-        files: { 'nodes.conf': describeNodes(nodes, at) },
-        args: [
-          ...common,
-          '--cluster-port',
-          `${node.busPort}`,
-          ...(tls === undefined ? [] : ['--tls-cluster', 'yes', '--tls-replication', 'yes']),
-        ],
-      }),
-    ),
-  )
-  await until(async () => (await Promise.all(servers.map(isWell))).every(Boolean))
-  await until(async () => (await roles()).filter(role => role[0] === 'slave' && role[3] === 'connected').length === replicas * masters)
-
-  async function roles(): Promise<readonly (readonly unknown[])[]> {
-    const answers = servers.map(server => server.send('ROLE') as Promise<readonly unknown[]>)
-    // One that is not there has none.
-    return (await Promise.allSettled(answers)).map(answer => (answer.status === 'fulfilled' ? answer.value : []))
-  }
+  const { nodes, servers } = await tryThrice(() => launch(options))
 
   async function masterOf(id: string, exceptFor?: RedisServer): Promise<RedisServer> {
     const slot = slotOf(id)
@@ -125,18 +98,18 @@ export async function startRedisCluster(options: RedisClusterOptions = {}): Prom
     untilPromoted,
     async failover(id) {
       const before = await masterOf(id)
-      const replica = servers[(await roles()).findIndex(([role, , port]) => role === 'slave' && port === before.port)]
+      const replica = servers[(await rolesOf(servers)).findIndex(([role, , port]) => role === 'slave' && port === before.port)]
       await until(async () => (await replica?.send('CLUSTER', 'FAILOVER')) === 'OK')
       return untilPromoted(id, before)
     },
     async moveSlot(id, to, halfway) {
       const slot = String(slotOf(id))
       const from = await masterOf(id)
-      const [fromId, toId] = [idOf(servers.indexOf(from)), idOf(servers.indexOf(to))]
+      const [fromId, toId] = [nodes[servers.indexOf(from)]?.id ?? '', nodes[servers.indexOf(to)]?.id ?? '']
       await to.send('CLUSTER', 'SETSLOT', slot, 'IMPORTING', fromId)
       await from.send('CLUSTER', 'SETSLOT', slot, 'MIGRATING', toId)
       const keys = ((await from.send('CLUSTER', 'GETKEYSINSLOT', slot, '1000')) as readonly string[]).toSorted()
-      const half = Math.ceil(keys.length / 2)
+      const half = halfway === undefined ? 0 : Math.ceil(keys.length / 2)
       const login = ['AUTH2', observer.username, observer.password]
       const migrate = (some: readonly string[]) =>
         some.length > 0 && from.send('MIGRATE', host, `${to.port}`, '', '0', '1000', ...login, 'KEYS', ...some)
@@ -147,17 +120,61 @@ export async function startRedisCluster(options: RedisClusterOptions = {}): Prom
       await until(async () => (await Promise.all(servers.map(server => serverOf(server, slotOf(id))))).every(server => server === to))
     },
     async dump() {
-      const found = await roles()
+      const found = await rolesOf(servers)
       const serving = servers.filter((_, at) => found[at]?.[0] === 'master')
       return (await Promise.all(serving.map(server => server.dump()))).flat()
     },
-    async stop() {
-      await Promise.all(servers.map(server => server.stop()))
-    },
+    stop: () => stopAll(servers),
   }
 }
 
+async function launch({ acl = [], tls, replicas = 0, spares = 0 }: RedisClusterOptions) {
+  const nodes: Node[] = []
+  for (let at = 0; at < masters * (1 + replicas) + spares; at += 1) {
+    const follows = at < masters + spares ? null : at - masters - spares
+    nodes.push({
+      id: randomBytes(20).toString('hex'),
+      port: await findFreePort(),
+      busPort: await findFreePort(),
+      follows,
+      slots: slotsOf(at),
+    })
+  }
+  const common = ['--cluster-enabled', 'yes', ...(replicas === 0 ? withoutReplicas : withReplicas), ...login, ...eager]
+  const secure = tls === undefined ? [] : ['--tls-cluster', 'yes', '--tls-replication', 'yes']
+  const servers = await startAll(
+    nodes.map((node, at) => ({
+      port: node.port,
+      acl,
+      ...(tls && { tls }),
+      files: { 'nodes.conf': describeNodes(nodes, at) },
+      args: [...common, ...secure, '--cluster-port', `${node.busPort}`],
+    })),
+  )
+  try {
+    await until(async () => (await Promise.all(servers.map(isWell))).every(Boolean))
+    const following = async () => (await rolesOf(servers)).filter(role => role[0] === 'slave' && role[3] === 'connected').length
+    await until(async () => (await following()) === replicas * masters)
+    return { nodes, servers }
+  } catch (error) {
+    await stopAll(servers)
+    throw error
+  }
+}
+
+async function stopAll(servers: readonly RedisServer[]): Promise<void> {
+  await Promise.all(servers.map(server => server.stop()))
+}
+
+/** The answers to ROLE. One that is not there has none. */
+async function rolesOf(servers: readonly RedisServer[]): Promise<readonly (readonly unknown[])[]> {
+  const answers = servers.map(server => server.send('ROLE') as Promise<readonly unknown[]>)
+  return (await Promise.allSettled(answers)).map(answer => (answer.status === 'fulfilled' ? answer.value : []))
+}
+
 interface Node {
+  /** Of its own in every set-up: ports are used again, and nodes must not take those of another one for theirs. */
+  readonly id: string
   readonly port: number
   readonly busPort: number
   /** The place of its master; null: it is one. */
@@ -169,16 +186,13 @@ function slotsOf(at: number): string {
   return ['0-5460', '5461-10922', '10923-16383'][at] ?? ''
 }
 
-function idOf(at: number): string {
-  return String(at + 1).padStart(40, '0')
-}
-
 /** The file in which a node keeps what it knows: written by hand, no node has to find out about the others. */
 function describeNodes(nodes: readonly Node[], own: number): string {
-  const lines = nodes.map(({ port, busPort, follows, slots }, at) => {
+  const lines = nodes.map(({ id, port, busPort, follows, slots }, at) => {
     const flags = [...(at === own ? ['myself'] : []), follows === null ? 'master' : 'slave'].join(',')
     const epoch = (follows ?? at) + 1
-    return `${idOf(at)} ${host}:${port}@${busPort} ${flags} ${follows === null ? '-' : idOf(follows)} 0 0 ${epoch} connected ${slots}`.trimEnd()
+    const master = follows === null ? '-' : nodes[follows]?.id
+    return `${id} ${host}:${port}@${busPort} ${flags} ${master} 0 0 ${epoch} connected ${slots}`.trimEnd()
   })
   return [...lines, `vars currentEpoch ${nodes.length} lastVoteEpoch 0`, ''].join('\n')
 }

@@ -1,6 +1,7 @@
+import { randomBytes } from 'node:crypto'
 import type { RedisSentinelStoreOptions } from '../../src/store/redis.ts'
 import type { Certificate } from './certificate.ts'
-import { findFreePort, observer, type RedisEntry, type RedisServer, startRedis } from './redis-server.ts'
+import { findFreePort, observer, type RedisEntry, type RedisServer, startAll, startRedis, tryThrice } from './redis-server.ts'
 import { until } from './until.ts'
 
 export interface RedisReplicationOptions {
@@ -14,7 +15,7 @@ export interface RedisReplicationOptions {
   readonly replicas?: number
   /** 1 by default. */
   readonly sentinels?: 1 | 3
-  /** After how long without an answer a master counts as down. */
+  /** After how long without an answer a master counts as down; 1 s by default. */
   readonly downAfterMs?: number
 }
 
@@ -52,78 +53,17 @@ const prompt = ['--repl-diskless-sync-delay', '0', '--repl-ping-replica-period',
 
 /** Starts real servers on free ports of the loopback. A failover takes them one to two seconds. */
 export async function startRedisSentinel(options: RedisReplicationOptions = {}): Promise<RedisSentinelSetup> {
-  const { acl = [], sentinelAcl = [], tls, replicas = 1, sentinels: watchers = 1, downAfterMs = 500 } = options
-  const secure = tls === undefined ? {} : { tls }
-  const replicationTls = tls === undefined ? [] : ['--tls-replication', 'yes']
-  const first = await startRedis({ acl, ...secure, args: [...prompt, ...replicationTls] })
-  const following = [...prompt, ...replicationTls, '--replicaof', host, `${first.port}`]
-  const servers = [first, ...(await Promise.all(Array.from({ length: replicas }, () => startRedis({ acl, ...secure, args: following }))))]
-  await untilReplicated(first, replicas)
-
-  const ports = await Promise.all(Array.from({ length: watchers }, findFreePort))
-  const sentinels = await Promise.all(
-    ports.map(port =>
-      startRedis({
-        port,
-        acl: sentinelAcl,
-        ...secure,
-        sentinel: 'sentinel.conf',
-        files: { 'sentinel.conf': describeWatch(port, port === ports.at(-1)) },
-        args: replicationTls,
-      }),
-    ),
-  )
-  // Sooner than by default, and not idle for 30 s after the machine was busy for 2. A replica is promoted only if INFO
-  // is younger than five pings, and INFO comes every second while the master is down.
-  const pace = ['INFO-PERIOD', '200', 'PING-PERIOD', '300', 'ASK-PERIOD', '100', 'PUBLISH-PERIOD', '200', 'ELECTION-TIMEOUT', '500']
-  await Promise.all(sentinels.map(one => one.send('SENTINEL', 'DEBUG', ...pace, 'TILT-TRIGGER', '60000')))
-  await untilSeen(replicas)
-
-  /**
-   * All that a sentinel would find out by itself in some seconds. One is quicker than the others to call the master
-   * down: where two run for the lead at once, neither may get it, and the next election is seconds away.
-   */
-  function describeWatch(own: number, isQuick: boolean): string {
-    const others = ports.filter(port => port !== own)
-    return [
-      `sentinel myid ${idOf(own)}`,
-      `sentinel monitor ${name} ${host} ${first.port} ${isQuick ? 1 : 2}`,
-      `sentinel auth-user ${name} ${observer.username}`,
-      `sentinel auth-pass ${name} ${observer.password}`,
-      `sentinel down-after-milliseconds ${name} ${isQuick ? downAfterMs : 3 * downAfterMs}`,
-      `sentinel failover-timeout ${name} 3000`,
-      `sentinel sentinel-user ${observer.username}`,
-      `sentinel sentinel-pass ${observer.password}`,
-      ...servers.slice(1).map(({ port }) => `sentinel known-replica ${name} ${host} ${port}`),
-      ...others.map(port => `sentinel known-sentinel ${name} ${host} ${port} ${idOf(port)}`),
-      '',
-    ].join('\n')
-  }
+  const { servers, sentinels } = await tryThrice(() => launch(options))
+  const ports = sentinels.map(sentinel => sentinel.port)
 
   async function named(sentinel: RedisServer): Promise<RedisServer | undefined> {
     const [, port] = (await sentinel.send('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', name)) as readonly string[]
     return servers.find(server => server.port === Number(port))
   }
 
-  // A sentinel promotes no replica of which it has heard nothing of late.
-  async function untilSeen(count: number): Promise<void> {
-    await until(async () => {
-      const views = await Promise.all(
-        sentinels.map(async one => {
-          const [lists, peers] = await Promise.all([one.send('SENTINEL', 'REPLICAS', name), one.send('SENTINEL', 'SENTINELS', name)])
-          return { replicas: lists as readonly SentinelView[], peers: peers as readonly SentinelView[] }
-        }),
-      )
-      return views.every(
-        view =>
-          view.replicas.filter(one => one['master-link-status'] === 'ok' && one.flags === 'slave').length >= count &&
-          view.peers.every(one => one.flags === 'sentinel'),
-      )
-    })
-  }
-
   async function master(): Promise<RedisServer> {
-    const found = await named(sentinels.at(-1) ?? first)
+    const leader = sentinels.at(-1)
+    const found = leader && (await named(leader))
     if (found === undefined) throw new Error('the sentinels name no server of this set-up')
     return found
   }
@@ -158,13 +98,90 @@ export async function startRedisSentinel(options: RedisReplicationOptions = {}):
     },
     async untilReplicated(count) {
       await untilReplicated(await master(), count)
-      await untilSeen(count)
+      await untilSeen(sentinels, count)
     },
     dump: async () => (await master()).dump(),
     async stop() {
       await Promise.all([...sentinels, ...servers].map(one => one.stop()))
     },
   }
+}
+
+async function launch(options: RedisReplicationOptions) {
+  const { acl = [], sentinelAcl = [], tls, replicas = 1, sentinels: watchers = 1, downAfterMs = 1000 } = options
+  const common = { acl, ...(tls && { tls }) }
+  const args = [...prompt, ...(tls === undefined ? [] : ['--tls-replication', 'yes'])]
+  const running: RedisServer[] = []
+  try {
+    const first = await startRedis({ ...common, args })
+    running.push(first)
+    const following = { ...common, args: [...args, '--replicaof', host, `${first.port}`] }
+    const others = await startAll(Array.from({ length: replicas }, () => following))
+    running.push(...others)
+    await untilReplicated(first, replicas)
+
+    const watches: Watch[] = await Promise.all(
+      Array.from({ length: watchers }, async () => ({ id: randomBytes(20).toString('hex'), port: await findFreePort() })),
+    )
+    const servers = [first, ...others]
+    const sentinels = await startAll(
+      watches.map(own => ({
+        ...common,
+        acl: sentinelAcl,
+        port: own.port,
+        sentinel: 'sentinel.conf',
+        files: { 'sentinel.conf': describeWatch(own, watches, servers, downAfterMs) },
+        args: tls === undefined ? [] : ['--tls-replication', 'yes'],
+      })),
+    )
+    running.push(...sentinels)
+    // Sooner than by default, and not idle for 30 s after the machine was busy for 2. A replica is promoted only if
+    // INFO is younger than five pings, and INFO comes every second while the master is down.
+    const pace = ['INFO-PERIOD', '200', 'PING-PERIOD', '300', 'ASK-PERIOD', '100', 'PUBLISH-PERIOD', '200', 'ELECTION-TIMEOUT', '500']
+    await Promise.all(sentinels.map(one => one.send('SENTINEL', 'DEBUG', ...pace, 'TILT-TRIGGER', '60000')))
+    await untilSeen(sentinels, replicas)
+    return { servers, sentinels }
+  } catch (error) {
+    await Promise.all(running.map(one => one.stop()))
+    throw error
+  }
+}
+
+interface Watch {
+  /** Of its own in every set-up: ports are used again, and nobody must be taken for another. */
+  readonly id: string
+  readonly port: number
+}
+
+/**
+ * All that a sentinel would find out by itself in some seconds. One is quicker than the others to call the master
+ * down: where two run for the lead at once, neither may get it, and the next election is seconds away.
+ */
+function describeWatch(own: Watch, all: readonly Watch[], servers: readonly RedisServer[], downAfterMs: number): string {
+  const isQuick = own === all.at(-1)
+  const [master, ...replicas] = servers
+  return [
+    `sentinel myid ${own.id}`,
+    `sentinel monitor ${name} ${host} ${master?.port} ${isQuick ? 1 : 2}`,
+    `sentinel auth-user ${name} ${observer.username}`,
+    `sentinel auth-pass ${name} ${observer.password}`,
+    `sentinel down-after-milliseconds ${name} ${isQuick ? downAfterMs : 3 * downAfterMs}`,
+    `sentinel failover-timeout ${name} 3000`,
+    `sentinel sentinel-user ${observer.username}`,
+    `sentinel sentinel-pass ${observer.password}`,
+    ...replicas.map(({ port }) => `sentinel known-replica ${name} ${host} ${port}`),
+    ...all.filter(other => other !== own).map(({ id, port }) => `sentinel known-sentinel ${name} ${host} ${port} ${id}`),
+    '',
+  ].join('\n')
+}
+
+/** Waits until the sentinels have heard of each other, and of replicas: they promote none of which they have not, of late. */
+async function untilSeen(sentinels: readonly RedisServer[], replicas: number): Promise<void> {
+  const views = async (question: string) =>
+    (await Promise.all(sentinels.map(one => one.send('SENTINEL', question, name)))) as readonly (readonly SentinelView[])[]
+  const isGood = (one: SentinelView) => one['master-link-status'] === 'ok' && one.flags === 'slave'
+  await until(async () => (await views('REPLICAS')).every(view => view.filter(isGood).length >= replicas))
+  await until(async () => (await views('SENTINELS')).every(view => view.every(one => one.flags === 'sentinel')))
 }
 
 async function untilReplicated(master: RedisServer, count: number): Promise<void> {
@@ -175,8 +192,3 @@ async function untilReplicated(master: RedisServer, count: number): Promise<void
 }
 
 type SentinelView = Readonly<Record<string, string>>
-
-/** A sentinel's own id: 40 hexadecimal digits. */
-function idOf(port: number): string {
-  return port.toString(16).padStart(40, '0')
-}

@@ -91,7 +91,7 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
     const ports = tls === undefined ? ['--port', `${port}`] : ['--port', '0', '--tls-port', `${port}`, '--tls-auth-clients', 'no']
     if (tls !== undefined) ports.push('--tls-cert-file', 'cert.pem', '--tls-key-file', 'key.pem', '--tls-ca-cert-file', 'cert.pem')
     const mode = options.sentinel === undefined ? [] : [join(folder, options.sentinel), '--sentinel']
-    const storage = options.sentinel === undefined ? ['--save', '', '--appendonly', 'no'] : []
+    const storage = options.sentinel === undefined ? ['--save', '', '--appendonly', 'no', '--shutdown-timeout', '0'] : []
     const place = ['--bind', host, '--dir', folder, '--aclfile', 'users.acl']
     const args = [...mode, ...ports, ...place, ...storage, ...(options.args ?? [])]
     const started = spawn('redis-server', args, { stdio: 'ignore' })
@@ -100,7 +100,10 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
     await once(started, 'spawn')
     const giveUpAt = Date.now() + startDeadlineMs
     while (!(await isAnswering())) {
-      if (hasEnded(started) || Date.now() > giveUpAt) throw new Error(`redis-server did not start on port ${port}`)
+      if (hasEnded(started) || Date.now() > giveUpAt) {
+        started.kill('SIGKILL')
+        throw new Error(`redis-server did not start on port ${port}`)
+      }
       await wait(10)
     }
     // What answered may have been the one that took the port from us.
@@ -111,20 +114,22 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
   /** All look through one connection, which is made anew when it is lost. */
   async function withClient<Result>(use: (client: ReturnType<typeof openClient>) => Promise<Result>): Promise<Result> {
     looking ??= connectObserver()
-    const client = await looking
-    return use(client)
+    return use(await looking)
   }
 
   async function connectObserver(): Promise<ReturnType<typeof openClient>> {
     const client = openClient()
-    client.on('error', stopLooking)
-    try {
-      return await client.connect()
-    } catch (error) {
+    let isCurrent = true
+    const lose = () => {
       client.destroy()
-      looking = undefined
-      throw error
+      if (isCurrent) looking = undefined
+      isCurrent = false
     }
+    client.on('error', lose)
+    return client.connect().catch((error: unknown) => {
+      lose()
+      throw error
+    })
   }
 
   function stopLooking(): void {
@@ -191,6 +196,27 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
         }
         return entries.filter(entry => entry.ttlMs !== -2)
       }),
+  }
+}
+
+/** Starts several, or none. */
+export async function startAll(all: readonly RedisServerOptions[]): Promise<readonly RedisServer[]> {
+  const starts = await Promise.allSettled(all.map(options => startRedis(options)))
+  const started = starts.flatMap(start => (start.status === 'fulfilled' ? [start.value] : []))
+  const failure = starts.find(start => start.status === 'rejected')
+  if (failure === undefined) return started
+  await Promise.all(started.map(server => server.stop()))
+  throw failure.reason
+}
+
+/** Tries again, for ports that were free may be taken by the time they are listened on. */
+export async function tryThrice<Result>(start: () => Promise<Result>): Promise<Result> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await start()
+    } catch (error) {
+      if (attempt === 3) throw error
+    }
   }
 }
 

@@ -66,7 +66,7 @@ describe('config/gateway.example.yaml', () => {
   })
 
   it('is accepted with a cluster and with sentinels in place of one Redis', () => {
-    const env = { SEALING_KEY_1: makeKey(), ORDERS_API_KEY: makeKey() }
+    const env = { SEALING_KEY_1: makeKey(), ORDERS_API_KEY: makeKey(), HELPDESK_TOKEN: makeKey() }
     const without = (text: string) => everything.replace(/^ {4}url:.*\n/m, '').replace(new RegExp(text, 'm'), '')
     const variants = {
       'redis-cluster': without('^ {4}sentinel:.*\\n(?: {6}.*\\n)+ {4}database:.*\\n'),
