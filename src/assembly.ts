@@ -131,7 +131,9 @@ export function assemble(config: GatewayConfig, deps: GatewayDeps): Assembly {
       watch.close()
       stopSweeping()
       await pools.close()
-      await Promise.all([renew.settle(), revoke.settle(settleMs)])
+      // In this order: a renewal that loses to a logout has tokens to give back.
+      await Promise.race([renew.settle(), pause(settleMs)])
+      await revoke.settle(settleMs)
       if (deps.store === undefined) await store.close()
     },
   }

@@ -30,9 +30,10 @@ export function createExpressSession(deps: {
 }
 
 /**
- * Begins a session in this browser: the one that was there ends, a new credential is handed out.
+ * Begins a session in this browser, under a new credential. It is written while the one that was there still lives: a
+ * store that takes nothing new must not cost both.
  *
- * @param admit has the last word on what was begun
+ * @param admit ends the one that was there, and has the last word on what was begun
  * @throws {GatewayError} `store_unavailable`, and what `admit` throws; no cookie is set then
  */
 export async function beginSession(
@@ -42,7 +43,8 @@ export async function beginSession(
   admit: (credential: Credential) => Promise<void>,
 ): Promise<void> {
   try {
-    await settle(done => req.session.regenerate(done))
+    // Not `regenerate`, which ends the old one first.
+    req.sessionStore.generate(req)
     req.session.beginning = { signIn, ...beginning }
     await settle(done => req.session.save(done))
     // express-session saves once more when the answer ends; there is nothing left to write then.

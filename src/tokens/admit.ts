@@ -44,7 +44,11 @@ export function createAdmit({ index, list, endings, perUserLimit }: AdmitDeps): 
         reason: 'logged_out_meanwhile',
       })
     }
-    const sessions = await list.ofUser(signIn)
-    await Promise.all(sessions.slice(perUserLimit).map(({ sessionId }) => endings.one(sessionId, 'user_limit', signIn)))
+    const surplus = (await list.ofUser(signIn)).slice(perUserLimit)
+    await Promise.all(surplus.map(({ sessionId }) => endings.one(sessionId, 'user_limit', signIn)))
+    // By the clock of another replica this one may be the oldest: then it is not handed out.
+    if (surplus.some(({ sessionId }) => sessionId === credential.familyId)) {
+      throw new GatewayError('session_revoked', 'Sign-ins elsewhere in the same moment were too many.', { reason: 'user_limit' })
+    }
   }
 }

@@ -3,18 +3,22 @@ import { randomBytes } from 'node:crypto'
 import { after, before, describe, it } from 'node:test'
 import { type Browser, type Cluster, startCluster } from '../support/cluster.ts'
 import { eventually } from '../support/eventually.ts'
-import { startSteadyCalls } from '../support/steady-calls.ts'
+import { type SteadyCalls, startSteadyCalls } from '../support/steady-calls.ts'
 
 // A session is written anew, under the first sealing key, once in a thirtieth of this: every two seconds.
 const idleTimeout = '60s'
 
 let cluster: Cluster
+let traffic: SteadyCalls | undefined
 
 before(async () => {
   cluster = await startCluster({ replicas: 2, session: { idleTimeout } })
 })
 
-after(() => cluster.close())
+after(async () => {
+  await traffic?.stop().catch(() => undefined)
+  await cluster.close()
+})
 
 const newKeys = { NEW_COOKIE_KEY: randomBytes(32).toString('base64url'), NEW_SEALING_KEY: randomBytes(32).toString('base64url') }
 const [oldCookie, newCookie] = [{ env: 'COOKIE_KEY' }, { env: 'NEW_COOKIE_KEY' }]
@@ -58,7 +62,7 @@ describe('keys that are changed as docs/operations.md says, one replica after th
     // So that renewals, too, meet replicas that stop.
     idp.setAccessTokenSeconds(4)
     const first = await Promise.all([cluster.arrive(), cluster.arrive(), cluster.arrive()])
-    const traffic = startSteadyCalls(first.length, lane => callSomewhere(first[lane] as Browser))
+    traffic = startSteadyCalls(first.length, lane => callSomewhere(first[lane] as Browser))
     const cookies = first.map(browser => [...browser.at(0).jar])
     await traffic.eachGets(200, 5)
 
