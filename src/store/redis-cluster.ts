@@ -134,7 +134,7 @@ export function createRedisCluster(options: RedisClusterOptions & { readonly hea
     }
   }
 
-  async function askAll(): Promise<void> {
+  async function pingAll(): Promise<void> {
     if (isClosed) throw unavailable('is closed')
     if (slots.includes(undefined)) throw unavailable('has no node for some of its slots')
     await Promise.all([...members.values()].map(member => member.ping()))
@@ -143,7 +143,7 @@ export function createRedisCluster(options: RedisClusterOptions & { readonly hea
   return {
     ask: (command, read) => send('ask', command, read),
     askConfirmed: (command, read) => send('askConfirmed', command, read),
-    ping: askAll,
+    ping: pingAll,
     async close() {
       isClosed = true
       await Promise.all([map.close(), ...retiring, ...[...members.values()].map(member => member.close())])

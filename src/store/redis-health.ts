@@ -66,11 +66,13 @@ export function createRedisHealth(onEvent: StoreEventListener = () => {}): Redis
           up()
         },
         lost(error) {
+          if (!states.has(state)) return
           state.isConnected = false
           state.refusedVerbs.clear()
           down(prefix + describeRedisError(error))
         },
         refused(verb, error) {
+          if (!states.has(state)) return
           state.refusedVerbs.add(verb)
           down(`${prefix}${verb}: ${describeRedisError(error)}`)
         },

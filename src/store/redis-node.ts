@@ -1,6 +1,5 @@
 import type { ErrorReply } from 'redis'
-import type { RedisCommand, RedisLink } from './redis-command.ts'
-import { ping } from './redis-command.ts'
+import { ping, type RedisCommand, type RedisLink } from './redis-command.ts'
 import { createRedisConfirmed } from './redis-confirmed.ts'
 import { createRedisConnection, type RedisConnection, type RedisConnectionOptions } from './redis-connection.ts'
 import { reportEviction } from './redis-eviction.ts'
@@ -36,6 +35,7 @@ export function createRedisNode(options: RedisNodeOptions): RedisNode {
 
   function open(by: 'ask' | 'askConfirmed', other: () => RedisConnection): RedisConnection {
     const { access, locate, admit, redirect } = options
+    let isConnected = false
     const connection = createRedisConnection({
       access,
       locate,
@@ -43,10 +43,16 @@ export function createRedisNode(options: RedisNodeOptions): RedisNode {
       ...(redirect && { redirect: (command, refusal) => redirect(command, refusal, by) }),
       health: {
         ...parts[by],
+        connected() {
+          isConnected = true
+          parts[by].connected()
+        },
         lost(error) {
           parts[by].lost(error)
-          // Both lead to one server. What one has found out, that it hangs or is no master now, counts for both.
-          other().drop(error)
+          // Both lead to one server. What one has found out, that it hangs or is no master now, counts for both; what
+          // only kept one from connecting does not.
+          if (isConnected) other().drop(error)
+          isConnected = false
           options.onLost?.()
         },
       },

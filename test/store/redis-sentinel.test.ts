@@ -23,11 +23,13 @@ const users = {
 
 describe('the Redis store with sentinels', { concurrency: 4 }, () => {
   it('RDS-06 rejects what comes while a killed master has no successor, and goes on with that one by itself', async t => {
-    const { redis, store, events } = await start(t)
+    const { redis, store, events } = await start(t, 3)
     const family = await createFamily(store)
     await redis.untilReplicated(1)
     const traffic = startTraffic(t, ordinaryCalls(store, family.id))
 
+    // With the sentinel beside it, which was asked last.
+    await redis.sentinels[0]?.kill()
     const before = await redis.kill()
     await events.until('down')
     for (const call of everyVerb(store, newId())) {

@@ -34,7 +34,7 @@ export interface RedisSentinelSetup {
   /** Ends the master as a crash does, or lets it hang; gives that server. */
   kill(): Promise<RedisServer>
   freeze(): Promise<RedisServer>
-  /** Waits until all sentinels name another master than this one; gives the new one. */
+  /** Waits until all sentinels that are there name another master than this one; gives the new one. */
   untilPromoted(before: RedisServer): Promise<RedisServer>
   /** Has a replica take over in an orderly way; gives it. */
   failover(): Promise<RedisServer>
@@ -69,7 +69,11 @@ export async function startRedisSentinel(options: RedisReplicationOptions = {}):
   }
 
   async function untilPromoted(before: RedisServer): Promise<RedisServer> {
-    await until(async () => (await Promise.all(sentinels.map(named))).every(server => server !== before))
+    await until(async () => {
+      const answers = await Promise.allSettled(sentinels.map(named))
+      // One that is not there says nothing.
+      return answers.every(answer => answer.status === 'rejected' || answer.value !== before)
+    })
     return master()
   }
 
