@@ -95,7 +95,7 @@ export function assemble(config: GatewayConfig, deps: GatewayDeps): Assembly {
   const pools = createUpstreamPools()
   const forward = createForward({ config, cors, pools })
   const refuse = createRefuse({ config, cors, audit, log })
-  const stages = createStages({ config, now, log, cors, cookie, readCookie, families, freshToken, forward, refuse })
+  const stages = createStages({ config, now, log, cors, cookie, readCookie, families, freshToken, renew, forward, refuse })
   const endpoints = createEndpoints(
     config,
     { providers, attempts, families, endings, admit, readCookie, cookie, audit, now, random },

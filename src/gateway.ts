@@ -47,7 +47,8 @@ export function createGateway(config: GatewayConfig, deps: GatewayDeps = {}): Ga
       trail.subject = stages.subjectOf(session)
       stages.decideAccess(req, route, session)
       const caller = await stages.freshToken(route, session)
-      const outcome = await stages.forward(req, res, exchange, route, caller)
+      let outcome = await stages.forward(req, res, exchange, route, caller)
+      if (outcome.result === 'unauthorized') outcome = await stages.tryAgain(req, res, exchange, route, caller)
       stages.noteCut(trail, route, outcome)
     } catch (error) {
       stages.refuse(req, res, { trail, exchange, route }, error)

@@ -23,6 +23,7 @@ export interface ForwardDeps {
  * Passes one request on.
  *
  * @param signedIn with a token that is fresh, where the route attaches one
+ * @param withholds asked when the upstream answers 401: true, and nothing of that is passed on
  */
 export type Forward = (
   req: IncomingMessage,
@@ -30,13 +31,14 @@ export type Forward = (
   exchange: Exchange,
   route: RouteRule,
   signedIn: SignedIn | null,
+  withholds?: () => boolean,
 ) => Promise<ForwardOutcome>
 
 /**
  * Creates the stage that passes a request to its route's upstream and the answer back, both streamed.
  * One request upstream for each that comes, never repeated; redirects pass, nobody follows them.
  *
- * @returns a function that resolves when the answer has been passed on, or either side has left. It rejects
+ * @returns a function that resolves when the answer has been passed on or withheld, or either side has left. It rejects
  *   only while nothing has been answered: `body_too_large`, `upstream_busy`, `upstream_unreachable`,
  *   `upstream_timeout`, `upstream_invalid_response`
  */
@@ -58,7 +60,7 @@ export function createForward(deps: ForwardDeps): Forward {
     }
   }
 
-  return function forward(req, res, exchange, route, signedIn) {
+  return function forward(req, res, exchange, route, signedIn, withholds) {
     return new Promise((resolve, reject) => {
       const rule = rules.get(route)
       if (rule === undefined) throw new TypeError('the route is of another configuration')
@@ -86,6 +88,7 @@ export function createForward(deps: ForwardDeps): Forward {
         upstream,
         body,
         timeouts: route.timeouts,
+        withholds,
         clientHeaders: (status, fields) => rule.clientHeaders({ status, fields, exchange, cors: corsHeaders }),
         clientTrailers: filterTrailers,
         resolve,

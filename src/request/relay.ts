@@ -14,6 +14,8 @@ export type ForwardOutcome =
   | { readonly result: 'client_left'; readonly status: number | null }
   /** The upstream broke off in mid-answer, and so did we. */
   | { readonly result: 'cut'; readonly status: number; readonly error: Error }
+  /** The upstream answered 401, and nothing of that has been passed on: `withholds` said so. */
+  | { readonly result: 'unauthorized' }
 
 export interface RelayParts {
   readonly req: IncomingMessage
@@ -21,6 +23,8 @@ export interface RelayParts {
   readonly upstream: UpstreamPool
   readonly body: RequestBody | null
   readonly timeouts: { readonly headersMs: number; readonly idleMs: number }
+  /** Asked about a 401, before anything is passed on. */
+  readonly withholds: (() => boolean) | undefined
   readonly clientHeaders: (status: number, fields: UpstreamFields) => string[]
   readonly clientTrailers: (fields: UpstreamFields) => Record<string, string | string[]>
   readonly resolve: (outcome: ForwardOutcome) => void
@@ -66,6 +70,10 @@ export class Relay implements Dispatcher.DispatchHandler {
     if (this.#stopIfClientLeft()) return
     if (status < 200) {
       this.#passInformational(controller, status, fields)
+      return
+    }
+    if (status === 401 && this.#parts.withholds?.() === true) {
+      this.#withhold()
       return
     }
     const { req, res } = this.#parts
@@ -137,6 +145,13 @@ export class Relay implements Dispatcher.DispatchHandler {
     } catch {
       // Node takes only the plainest form of Link. A hint that is not given costs some milliseconds.
     }
+  }
+
+  /** The connection goes with it: to read the rest would take as long as the upstream likes. */
+  #withhold(): void {
+    this.#settle()
+    this.#parts.resolve({ result: 'unauthorized' })
+    this.#stop(new Error('the answer is not passed on'))
   }
 
   /** A request whose client is gone must not go on: its answer would never drain, and the connection be lost. */

@@ -18,6 +18,7 @@ import type { Refuse } from './refuse.ts'
 import type { ForwardOutcome } from './relay.ts'
 import { admitMethod, matchRoute } from './route.ts'
 import { createSessionStage, type PresentedSession } from './session.ts'
+import { createUnauthorized } from './unauthorized.ts'
 
 export interface StageDeps {
   readonly config: GatewayConfig
@@ -28,6 +29,7 @@ export interface StageDeps {
   readonly readCookie: (raw: string) => Credential | null
   readonly families: Families
   readonly freshToken: (signedIn: SignedIn, demand: TokenDemand) => SignedIn | Promise<SignedIn>
+  readonly renew: (signedIn: SignedIn, demand: TokenDemand) => Promise<SignedIn>
   readonly forward: Forward
   readonly refuse: Refuse
 }
@@ -55,10 +57,18 @@ export function createStages(deps: StageDeps) {
     return renewed
   }
 
-  function freshToken(demand: TokenDemand, scopes: readonly string[], signedIn: SignedIn): SignedIn | Promise<SignedIn> {
-    const renewed = deps.freshToken(signedIn, demand)
-    return demand.slot === '' || scopes.length === 0 ? renewed : admitToken(demand, scopes, renewed)
+  function freshToken({ token, require }: RouteRule, signedIn: SignedIn): SignedIn | Promise<SignedIn> {
+    if (token === null) return signedIn
+    const renewed = deps.freshToken(signedIn, token)
+    return token.slot === '' || require.scopes.length === 0 ? renewed : admitToken(token, require.scopes, renewed)
   }
+
+  function renew({ token, require }: RouteRule, signedIn: SignedIn): Promise<SignedIn> {
+    if (token === null) throw new TypeError('a route without a token has none to renew')
+    return admitToken(token, require.scopes, deps.renew(signedIn, token))
+  }
+
+  const unauthorized = createUnauthorized({ renew, forward: deps.forward, now })
 
   return {
     openTrail(req: IncomingMessage): Trail {
@@ -122,10 +132,20 @@ export function createStages(deps: StageDeps) {
     },
 
     freshToken(route: RouteRule, signedIn: SignedIn | null): SignedIn | null | Promise<SignedIn> {
-      return signedIn === null || route.token === null ? signedIn : freshToken(route.token, route.require.scopes, signedIn)
+      return signedIn === null ? null : freshToken(route, signedIn)
     },
 
-    forward: deps.forward,
+    forward(req: IncomingMessage, res: ServerResponse, exchange: Exchange, route: RouteRule, caller: SignedIn | null) {
+      if (caller === null || route.token === null) return deps.forward(req, res, exchange, route, caller)
+      return deps.forward(req, res, exchange, route, caller, () => unauthorized.withholds(req, route, caller))
+    },
+
+    /** The upstream took the token for none: once more, with another. */
+    tryAgain(req: IncomingMessage, res: ServerResponse, exchange: Exchange, route: RouteRule, caller: SignedIn | null) {
+      if (caller === null) throw new TypeError('nothing is withheld from a request without a session')
+      return unauthorized.tryAgain(req, res, exchange, route, caller)
+    },
+
     refuse: deps.refuse,
 
     /** The upstream broke off after its answer had begun: the status alone would not say so. */

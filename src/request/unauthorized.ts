@@ -1,0 +1,86 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { RouteRule } from '../config/config.ts'
+import { GatewayError } from '../errors.ts'
+import type { Exchange } from '../http/exchange.ts'
+import { createRecent } from '../session/recent.ts'
+import type { SignedIn } from '../session/session.ts'
+import type { Forward } from './forward.ts'
+import { readFraming } from './forward-body.ts'
+import type { ForwardOutcome } from './relay.ts'
+
+/** A token that is younger is not renewed because of a 401: a burst of refused calls is no storm of refreshes. */
+const coolDownMs = 10_000
+
+/** How long it is remembered of a token that its renewal was of no use; most tokens do not live that long. */
+const inVainMs = 10 * 60_000
+
+// RFC 9110 §9.2.2, without TRACE, which never passes.
+const idempotent: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'])
+
+export interface UnauthorizedDeps {
+  /** A new token for the route's demand, or the one that somebody else has got meanwhile. */
+  readonly renew: (route: RouteRule, signedIn: SignedIn) => Promise<SignedIn>
+  readonly forward: Forward
+  readonly now: () => number
+}
+
+/** What an upstream's 401 brings about: a token may have been revoked before its time. */
+export interface Unauthorized {
+  /**
+   * Asked when the upstream has answered 401, before anything of it is passed on: whether it stays here, and
+   * `tryAgain` follows. Where the request cannot be repeated the answer goes on, and the token is renewed behind it
+   * for the next.
+   */
+  withholds(req: IncomingMessage, route: RouteRule, signedIn: SignedIn): boolean
+  /**
+   * Renews the token and repeats the request once; whatever comes of that is the answer.
+   *
+   * @throws {GatewayError} what `Renew` throws, but for an outage of the IdP: then the upstream may say its 401 again
+   */
+  tryAgain(req: IncomingMessage, res: ServerResponse, exchange: Exchange, route: RouteRule, signedIn: SignedIn): Promise<ForwardOutcome>
+}
+
+/**
+ * Creates the answer to an upstream's 401 (RTK-10). One renewal serves all requests whose token was refused, and none
+ * is made for a token that is new, or that came of such a renewal and is refused as well: an upstream that always
+ * answers 401 costs one refresh for each token.
+ */
+export function createUnauthorized({ renew, forward, now }: UnauthorizedDeps): Unauthorized {
+  const inVain = createRecent<string>({ limit: 4096, generationMs: inVainMs, now })
+
+  function isWorthRenewing(route: RouteRule, { sessionId, vault }: SignedIn): boolean {
+    const slot = route.token?.slot
+    const used = slot === undefined ? undefined : vault.access[slot]
+    if (used === undefined || vault.refreshToken === null || now() - used.refreshedAt < coolDownMs) return false
+    return inVain.get(`${sessionId} ${slot}`) !== used.token
+  }
+
+  /** What came of a renewal was refused too, or will be for all that anybody can see. */
+  function markInVain({ token }: RouteRule, { sessionId, vault }: SignedIn): void {
+    if (token !== null) inVain.set(`${sessionId} ${token.slot}`, vault.access[token.slot]?.token ?? '')
+  }
+
+  async function renewBehind(route: RouteRule, signedIn: SignedIn): Promise<void> {
+    markInVain(route, await renew(route, signedIn))
+  }
+
+  return {
+    withholds(req, route, signedIn) {
+      if (!isWorthRenewing(route, signedIn)) return false
+      if (idempotent.has(req.method ?? '') && readFraming(req, Number.POSITIVE_INFINITY).kind === 'none') return true
+      // Whatever becomes of it, the next request will see.
+      renewBehind(route, signedIn).catch(() => undefined)
+      return false
+    },
+
+    async tryAgain(req, res, exchange, route, signedIn) {
+      const renewed = await renew(route, signedIn).catch(error => {
+        if (error instanceof GatewayError && error.code === 'idp_unavailable') return signedIn
+        throw error
+      })
+      const outcome = await forward(req, res, exchange, route, renewed)
+      if (outcome.result === 'answered' && outcome.status === 401 && renewed !== signedIn) markInVain(route, renewed)
+      return outcome
+    },
+  }
+}
