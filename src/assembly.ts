@@ -31,6 +31,7 @@ import { createFreshToken } from './tokens/fresh-token.ts'
 import { createWithLease } from './tokens/lease.ts'
 import { createRenew } from './tokens/renew.ts'
 import { createRevoke } from './tokens/revoke.ts'
+import { createStepUp } from './tokens/step-up.ts'
 import { createSweep, startSweeping } from './tokens/sweep.ts'
 
 /** How long tokens that are being given back may delay the end of the program. */
@@ -87,6 +88,7 @@ export function assemble(config: GatewayConfig, deps: GatewayDeps): Assembly {
   const withLease = createWithLease({ store, nextHolder: () => randomToken(random, 16), now, pause })
   const renew = createRenew({ families, providers, withLease, revoke, audit, now, pause })
   const freshToken = createFreshToken({ now, renew })
+  const stepUp = createStepUp({ families, providers, withLease, revoke })
 
   const cookie = { name: sessionCookieName(config.session.cookie), isSecure: !config.session.cookie.insecure }
   const readCookie = createCookieReader({ keys: config.session.cookieKeys, now })
@@ -98,7 +100,7 @@ export function assemble(config: GatewayConfig, deps: GatewayDeps): Assembly {
   const stages = createStages({ config, now, log, cors, cookie, readCookie, families, freshToken, renew, forward, refuse })
   const endpoints = createEndpoints(
     config,
-    { providers, attempts, families, endings, admit, readCookie, cookie, audit, now, random },
+    { providers, attempts, families, endings, admit, stepUp, readCookie, cookie, audit, now, random },
     stages,
   )
   const sessions: SessionAdmin = {

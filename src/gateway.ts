@@ -48,7 +48,7 @@ export function createGateway(config: GatewayConfig, deps: GatewayDeps = {}): Ga
       stages.decideAccess(req, route, session)
       const caller = await stages.freshToken(route, session)
       let outcome = await stages.forward(req, res, exchange, route, caller)
-      if (outcome.result === 'unauthorized') outcome = await stages.tryAgain(req, res, exchange, route, caller)
+      if (outcome.result === 'unauthorized') outcome = await stages.tryAgain({ req, res, exchange, route }, caller, outcome)
       stages.noteCut(trail, route, outcome)
     } catch (error) {
       stages.refuse(req, res, { trail, exchange, route }, error)

@@ -13,9 +13,10 @@ import type { Attempts } from '../session/attempts.ts'
 import type { Random } from '../session/credential.ts'
 import { createExpressSession } from '../session/express-session.ts'
 import type { Families } from '../session/families.ts'
-import type { Credential } from '../session/session.ts'
+import type { Credential, SignedIn } from '../session/session.ts'
 import type { Admit } from '../tokens/admit.ts'
 import type { Endings } from '../tokens/endings.ts'
+import type { StepUp } from '../tokens/step-up.ts'
 import { createAttemptCookies } from './attempt-cookies.ts'
 import { createBounce } from './bounce.ts'
 import { admitAnswer, callbackMethod, createCallback } from './callback.ts'
@@ -30,6 +31,7 @@ import { createProofs } from './proofs.ts'
 import { exchangeOf, type Visit, visitOf } from './respond.ts'
 import { createReturnTo } from './return-to.ts'
 import { createSession } from './session.ts'
+import { createRaise } from './step-up.ts'
 
 /**
  * Refuses what another site began (contract.md section 8a).
@@ -46,6 +48,7 @@ export interface EndpointParts {
   readonly families: Families
   readonly endings: Endings
   readonly admit: Admit
+  readonly stepUp: StepUp
   /** The credential in a session cookie whose signature is ours. */
   readonly readCookie: (raw: string) => Credential | null
   /** The session cookie. */
@@ -59,6 +62,8 @@ export interface EndpointParts {
 export interface EndpointStages {
   /** Whether a GET for this target reaches a route of kind `page`. */
   isPage(target: Target): boolean
+  /** Whether a GET for this target would send the person to a step-up. */
+  asksForMore(target: Target, signedIn: SignedIn): boolean
   refuseForeign: RefuseForeign
   /** Answers with an error, as a page or as problem+json, and audits it. */
   refuse(req: IncomingMessage, res: ServerResponse, visit: Visit & { readonly route: undefined }, error: unknown): void
@@ -83,7 +88,9 @@ export function createEndpoints(config: GatewayConfig, gateway: EndpointParts, s
     bounce: createBounce({ config, cookie: gateway.cookie }),
     freshAfterLapse: createFreshAfterLapse({ ...gateway, config }),
     returnTo: createReturnTo({ config, isPage: stages.isPage }),
+    asksForMore: stages.asksForMore,
   }
+  const raise = createRaise(parts)
 
   const app = express()
   app.disable('x-powered-by').disable('etag').set('query parser', false)
@@ -97,7 +104,7 @@ export function createEndpoints(config: GatewayConfig, gateway: EndpointParts, s
     get: [admitAnswer, callback],
     post: [admitAnswer, readCallbackForm, callback],
   })
-  endpoint('/continue/:attempt', 'GET', { get: [readSession, createContinue(parts)] })
+  endpoint('/continue/:attempt', 'GET', { get: [readSession, createContinue({ ...parts, raise })] })
   endpoint('/session', 'GET, HEAD', { get: [readSession, createSession(parts)] })
   endpoint('/logout', 'GET, HEAD, POST', {
     get: [readSession, createConfirmLogout(parts)],

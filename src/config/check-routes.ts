@@ -16,6 +16,9 @@ export function checkRoutes(draft: Draft, report: Report): void {
     checkHeaders(route, path, report)
     for (const name of Object.keys(route.require?.claims ?? {})) checkClaim(name, [...path, 'require', 'claims', name], report)
     checkScopes(route, path, draft, report)
+    // What /auth/login takes, which is what a step-up asks of it.
+    if ((route.require?.acr ?? []).join(' ').length > 512)
+      report([...path, 'require', 'acr'], 'is together longer than the 512 characters that a sign-in can be asked for: leave some out')
     checkAudience(route, path, draft, report)
     if (origins !== undefined) checkPlace(route, i, origins, taken, report)
     if (paths !== undefined && route.path !== undefined && isUnder(route.path, paths.base)) {

@@ -15,7 +15,9 @@ const method = () =>
 const demands = z.strictObject({
   scopes: scopes().default([]).describe('Scopes that the provider must have granted, all of them.'),
   claims: claimDemands().default({}).describe('Claim name to the values of which one is enough; every claim named must fit.'),
-  acr: oneOrMore(text()).default([]).describe('Authentication contexts of which one is enough; otherwise a step-up is asked for.'),
+  acr: oneOrMore(authenticationContext())
+    .default([])
+    .describe('Authentication contexts of which one is enough; otherwise a step-up is asked for.'),
   maxAge: duration('1s', '30d').optional().describe('How long ago the person may have signed in (duration). Without it: any time.'),
 })
 
@@ -112,6 +114,11 @@ const ownHeaders = new Set([
   ...['x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-forwarded-port'],
   ...['x-original-url', 'x-rewrite-url', 'x-http-method-override', 'x-http-method', 'x-method-override'],
 ])
+
+/** They go to the provider in one list with spaces between (OpenID Connect Core §3.1.2.1). */
+function authenticationContext() {
+  return judgedText(value => (/^[\x21-\x7e]{1,255}$/.test(value) ? null : 'must be one context, of visible ASCII without spaces'))
+}
 
 function headerName() {
   return judgedText(name => {

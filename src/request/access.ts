@@ -1,6 +1,7 @@
 import type { RouteRule } from '../config/config.ts'
 import { GatewayError } from '../errors.ts'
 import type { SignedIn } from '../session/session.ts'
+import { quoted, stepUpRequired } from './step-up-challenge.ts'
 
 /**
  * Decides whether a request may go on to a route's upstream. What the provider did not say is never
@@ -61,23 +62,13 @@ function requireAssurance({ acr, maxAgeMs }: Demands, { record }: SignedIn, now:
   const isStrong = acr.length === 0 || (record.acr !== null && acr.includes(record.acr))
   const isRecent = maxAgeMs === undefined || now - record.authTime <= maxAgeMs
   if (isStrong && isRecent) return
-
-  let challenge = 'Bearer error="insufficient_user_authentication"'
-  if (acr.length > 0) challenge += `, acr_values=${quoted(acr.join(' '))}`
-  if (maxAgeMs !== undefined) challenge += `, max_age=${quoted(String(Math.floor(maxAgeMs / 1000)))}`
-  const headers = { 'www-authenticate': challenge }
-  throw new GatewayError(
-    'step_up_required',
-    'the route needs a stronger or more recent sign-in',
-    isStrong ? { headers, reason: 'signed_in_too_long_ago' } : { headers, reason: 'acr_too_weak' },
-  )
+  const demanded = {
+    ...(acr.length === 0 ? {} : { acrValues: acr.join(' ') }),
+    ...(maxAgeMs === undefined ? {} : { maxAge: Math.floor(maxAgeMs / 1000) }),
+  }
+  throw stepUpRequired(demanded, isStrong ? { reason: 'signed_in_too_long_ago' } : { reason: 'acr_too_weak' })
 }
 
 function isScalar(value: unknown): value is string | number | boolean {
   return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean'
-}
-
-/** RFC 9110 §5.6.4. What cannot stand in a header at all is left out. */
-function quoted(text: string): string {
-  return `"${text.replace(/[^\x20-\x7e]/g, '').replace(/["\\]/g, '\\$&')}"`
 }

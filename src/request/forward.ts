@@ -31,7 +31,7 @@ export type Forward = (
   exchange: Exchange,
   route: RouteRule,
   signedIn: SignedIn | null,
-  withholds?: () => boolean,
+  withholds?: (challenge: UpstreamFields[string]) => boolean,
 ) => Promise<ForwardOutcome>
 
 /**

@@ -46,10 +46,11 @@ export function createRefuse(deps: RefuseDeps): Refuse {
     report(trail, error)
     const origin = exchange?.target.origin ?? config.origins[0]
     if (exchange === undefined || !exchange.isNavigation || res.headersSent || res.destroyed) {
-      const info = { requestId: trail.requestId, isSecure: origin.isSecure, loginUrl: loginPath, cors: cors.answerHeaders(req.headers) }
+      const loginUrl = loginPath + queryOf(demandsOf(error))
+      const info = { requestId: trail.requestId, isSecure: origin.isSecure, loginUrl, cors: cors.answerHeaders(req.headers) }
       return sendProblem(res, error, info)
     }
-    if (route?.kind === 'page' && isSignedOut(error)) return sendToLogin(res, exchange, error)
+    if (route?.kind === 'page' && isUnauthenticated(error)) return sendToLogin(res, exchange, error)
     sendErrorPage(res, exchange, error, refused.signInPath)
   }
 
@@ -70,9 +71,10 @@ export function createRefuse(deps: RefuseDeps): Refuse {
   function sendToLogin(res: ServerResponse, { target, requestId }: Exchange, error: GatewayError): void {
     const asked = target.path + target.query
     // What the sign-in would not keep must not make its address too long to be asked for.
-    const query = asked.length > longestReturnTo ? '' : `?return_to=${encodeURIComponent(asked)}`
+    const returnTo: Record<string, string> = asked.length > longestReturnTo ? {} : { return_to: asked }
+    const address = loginPath + queryOf({ ...returnTo, ...demandsOf(error) })
     const cookies = error.headers['set-cookie'] === undefined ? [] : ['set-cookie', error.headers['set-cookie']]
-    res.writeHead(302, ['location', loginPath + query, 'cache-control', 'no-store', 'x-request-id', requestId, ...cookies])
+    res.writeHead(302, ['location', address, 'cache-control', 'no-store', 'x-request-id', requestId, ...cookies])
     res.end()
   }
 
@@ -82,9 +84,11 @@ export function createRefuse(deps: RefuseDeps): Refuse {
     const page = errorPage({
       brand: config.pages,
       code: known?.code ?? null,
+      ...(known?.reason === undefined ? {} : { reason: known.reason }),
       title,
       requestId,
       loginPath,
+      loginQuery: queryOf(demandsOf(error)),
       retryPath: target.path + target.query,
       ...(signInPath === undefined ? {} : { signInPath }),
     })
@@ -97,8 +101,20 @@ export function createRefuse(deps: RefuseDeps): Refuse {
   }
 }
 
-function isSignedOut(error: unknown): error is GatewayError {
-  return error instanceof GatewayError && describeError(error.code).status === 401 && error.code !== 'step_up_required'
+/** Whether signing in, for the first time or anew, is what the request lacks. */
+function isUnauthenticated(error: unknown): error is GatewayError {
+  return error instanceof GatewayError && describeError(error.code).status === 401
+}
+
+/** What the sign-in must be asked for so that it helps. */
+function demandsOf(error: unknown): Readonly<Record<string, string>> {
+  return error instanceof GatewayError ? error.login : {}
+}
+
+/** Percent-encoded throughout, with its `?`; empty when there is nothing to say. */
+function queryOf(params: Readonly<Record<string, string>>): string {
+  const pairs = Object.entries(params).map(([name, value]) => `${name}=${encodeURIComponent(value)}`)
+  return pairs.length === 0 ? '' : `?${pairs.join('&')}`
 }
 
 function logoOf(config: GatewayConfig): { readonly logo?: string } {

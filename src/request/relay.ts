@@ -15,7 +15,7 @@ export type ForwardOutcome =
   /** The upstream broke off in mid-answer, and so did we. */
   | { readonly result: 'cut'; readonly status: number; readonly error: Error }
   /** The upstream answered 401, and nothing of that has been passed on: `withholds` said so. */
-  | { readonly result: 'unauthorized' }
+  | { readonly result: 'unauthorized'; readonly challenge: UpstreamFields[string] }
 
 export interface RelayParts {
   readonly req: IncomingMessage
@@ -24,7 +24,7 @@ export interface RelayParts {
   readonly body: RequestBody | null
   readonly timeouts: { readonly headersMs: number; readonly idleMs: number }
   /** Asked about a 401, before anything is passed on. */
-  readonly withholds: (() => boolean) | undefined
+  readonly withholds: ((challenge: UpstreamFields[string]) => boolean) | undefined
   readonly clientHeaders: (status: number, fields: UpstreamFields) => string[]
   readonly clientTrailers: (fields: UpstreamFields) => Record<string, string | string[]>
   readonly resolve: (outcome: ForwardOutcome) => void
@@ -72,8 +72,8 @@ export class Relay implements Dispatcher.DispatchHandler {
       this.#passInformational(controller, status, fields)
       return
     }
-    if (status === 401 && this.#parts.withholds?.() === true) {
-      this.#withhold()
+    if (status === 401 && this.#parts.withholds?.(fields['www-authenticate']) === true) {
+      this.#withhold(fields['www-authenticate'])
       return
     }
     const { req, res } = this.#parts
@@ -148,9 +148,9 @@ export class Relay implements Dispatcher.DispatchHandler {
   }
 
   /** The connection goes with it: to read the rest would take as long as the upstream likes. */
-  #withhold(): void {
+  #withhold(challenge: UpstreamFields[string]): void {
     this.#settle()
-    this.#parts.resolve({ result: 'unauthorized' })
+    this.#parts.resolve({ result: 'unauthorized', challenge })
     this.#stop(new Error('the answer is not passed on'))
   }
 

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { GatewayConfig, RouteRule, TokenDemand } from '../config/config.ts'
+import { GatewayError } from '../errors.ts'
 import { clientAddress, createTrustedProxies } from '../http/client-address.ts'
 import { type Cors, isPreflight } from '../http/cors.ts'
 import type { Exchange, Target } from '../http/exchange.ts'
@@ -18,7 +19,7 @@ import type { Refuse } from './refuse.ts'
 import type { ForwardOutcome } from './relay.ts'
 import { admitMethod, matchRoute } from './route.ts'
 import { createSessionStage, type PresentedSession } from './session.ts'
-import { createUnauthorized } from './unauthorized.ts'
+import { createUnauthorized, type Refused } from './unauthorized.ts'
 
 export interface StageDeps {
   readonly config: GatewayConfig
@@ -35,6 +36,8 @@ export interface StageDeps {
 }
 
 export type Stages = ReturnType<typeof createStages>
+
+type Withheld = Extract<ForwardOutcome, { readonly result: 'unauthorized' }>
 
 /** Binds the stages of a request to one configuration. Each is a plain function; gateway.ts has their order. */
 export function createStages(deps: StageDeps) {
@@ -136,14 +139,14 @@ export function createStages(deps: StageDeps) {
     },
 
     forward(req: IncomingMessage, res: ServerResponse, exchange: Exchange, route: RouteRule, caller: SignedIn | null) {
-      if (caller === null || route.token === null) return deps.forward(req, res, exchange, route, caller)
-      return deps.forward(req, res, exchange, route, caller, () => unauthorized.withholds(req, route, caller))
+      if (caller === null) return deps.forward(req, res, exchange, route, caller)
+      return deps.forward(req, res, exchange, route, caller, challenge => unauthorized.withholds(req, route, caller, challenge))
     },
 
-    /** The upstream took the token for none: once more, with another. */
-    tryAgain(req: IncomingMessage, res: ServerResponse, exchange: Exchange, route: RouteRule, caller: SignedIn | null) {
+    /** The upstream takes the token for none, or wants another sign-in of the person. */
+    tryAgain(refused: Omit<Refused, 'signedIn'>, caller: SignedIn | null, { challenge }: Withheld): Promise<ForwardOutcome> {
       if (caller === null) throw new TypeError('nothing is withheld from a request without a session')
-      return unauthorized.tryAgain(req, res, exchange, route, caller)
+      return unauthorized.tryAgain({ ...refused, signedIn: caller }, challenge)
     },
 
     refuse: deps.refuse,
@@ -163,6 +166,16 @@ export function createStages(deps: StageDeps) {
         return admit(target, 'GET').kind === 'page'
       } catch {
         return false
+      }
+    },
+
+    /** For our own endpoints: whether a GET for this target would be sent to a step-up. */
+    asksForMore(target: Target, signedIn: SignedIn): boolean {
+      try {
+        decideAccess(admit(target, 'GET'), signedIn, now())
+        return false
+      } catch (error) {
+        return error instanceof GatewayError && error.code === 'step_up_required'
       }
     },
 

@@ -7,6 +7,7 @@ import type { SignedIn } from '../session/session.ts'
 import type { Forward } from './forward.ts'
 import { readFraming } from './forward-body.ts'
 import type { ForwardOutcome } from './relay.ts'
+import { type Assurance, isMetBy, readStepUp, stepUpRequired } from './step-up-challenge.ts'
 
 /** A token that is younger is not renewed because of a 401: a burst of refused calls is no storm of refreshes. */
 const coolDownMs = 10_000
@@ -24,20 +25,35 @@ export interface UnauthorizedDeps {
   readonly now: () => number
 }
 
-/** What an upstream's 401 brings about: a token may have been revoked before its time. */
+/** The lines of a WWW-Authenticate header. */
+type Challenge = string | readonly string[] | undefined
+
+/** A request to which the upstream has answered 401. */
+export interface Refused {
+  readonly req: IncomingMessage
+  readonly res: ServerResponse
+  readonly exchange: Exchange
+  readonly route: RouteRule
+  readonly signedIn: SignedIn
+}
+
+/** What an upstream's 401 brings about: a token may have been revoked before its time, or say too little of the person. */
 export interface Unauthorized {
   /**
    * Asked when the upstream has answered 401, before anything of it is passed on: whether it stays here, and
    * `tryAgain` follows. Where the request cannot be repeated the answer goes on, and the token is renewed behind it
    * for the next.
    */
-  withholds(req: IncomingMessage, route: RouteRule, signedIn: SignedIn): boolean
+  withholds(req: IncomingMessage, route: RouteRule, signedIn: SignedIn, challenge: Challenge): boolean
   /**
    * Renews the token and repeats the request once; whatever comes of that is the answer.
    *
-   * @throws {GatewayError} what `Renew` throws, but for an outage of the IdP: then the upstream may say its 401 again
+   * @param challenge of the answer that was withheld
+   * @throws {GatewayError} `step_up_required` where the upstream asks for another sign-in, `insufficient_scope` where it
+   *   goes on asking for what the session is; what `Renew` throws, but for an outage of the IdP: then the upstream may
+   *   say its 401 again
    */
-  tryAgain(req: IncomingMessage, res: ServerResponse, exchange: Exchange, route: RouteRule, signedIn: SignedIn): Promise<ForwardOutcome>
+  tryAgain(refused: Refused, challenge: Challenge): Promise<ForwardOutcome>
 }
 
 /**
@@ -60,12 +76,21 @@ export function createUnauthorized({ renew, forward, now }: UnauthorizedDeps): U
     if (token !== null) inVain.set(`${sessionId} ${token.slot}`, vault.access[token.slot]?.token ?? '')
   }
 
+  function refuseLevel(asked: Assurance, { record }: SignedIn): GatewayError {
+    if (!isMetBy(asked, record, now())) return stepUpRequired(asked, { reason: 'upstream_challenge' })
+    return new GatewayError('insufficient_scope', 'the upstream goes on asking for the sign-in that there is', {
+      reason: 'step_up_in_vain',
+    })
+  }
+
   async function renewBehind(route: RouteRule, signedIn: SignedIn): Promise<void> {
     markInVain(route, await renew(route, signedIn))
   }
 
   return {
-    withholds(req, route, signedIn) {
+    withholds(req, route, signedIn, challenge) {
+      // To renew the token would bring one of the same level (STEP-01).
+      if (readStepUp(challenge) !== null) return true
       if (!isWorthRenewing(route, signedIn)) return false
       if (idempotent.has(req.method ?? '') && readFraming(req, Number.POSITIVE_INFINITY).kind === 'none') return true
       // Whatever becomes of it, the next request will see.
@@ -73,7 +98,9 @@ export function createUnauthorized({ renew, forward, now }: UnauthorizedDeps): U
       return false
     },
 
-    async tryAgain(req, res, exchange, route, signedIn) {
+    async tryAgain({ req, res, exchange, route, signedIn }, challenge) {
+      const asked = readStepUp(challenge)
+      if (asked !== null) throw refuseLevel(asked, signedIn)
       const renewed = await renew(route, signedIn).catch(error => {
         if (error instanceof GatewayError && error.code === 'idp_unavailable') return signedIn
         throw error

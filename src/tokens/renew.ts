@@ -99,8 +99,10 @@ export function createRenew(deps: RenewDeps): Renew {
       return saved
     }
     const family = await families.read(current.credential)
-    if (family.state !== 'live') {
-      // A logout came between, and wins (RTK-08). A family that lives keeps its grant, of which these tokens are a part.
+    const isOver = family.state === 'ended' || (family.state === 'none' && family.hasOtherSecret !== true)
+    if (isOver) {
+      // A logout came between, and wins (RTK-08). A family that lives, be it under another secret since a step-up, keeps
+      // its grant, of which these tokens may be a part.
       revoke(current.sessionId, current.record, { refreshToken: refreshed.refreshToken, access: { [slot]: refreshed.access } })
       audit('renewal', { ...describe(current), outcome: 'failed', reason: 'ended_meanwhile' })
     }

@@ -124,6 +124,8 @@ const routes: readonly BadConfig[] = [
   bad('a token and more', '    token: access\n', '    token: { audience: https://orders.example.test, exchange: true } #!\n', /token\.exchange: is not an option; known under routes\[0\]\.token are audience, scopes/),
   inPublicRoute('GHSA-652x-m2gr-hppm demands on a route that knows nobody', '    require: { claims: { groups: [ops] } } #!\n', /require\.claims: demands nothing with access: anyone/),
   inRoute('demands that are optional', '    access: optional\n    require: { scopes: [openid] } #!\n', /require\.scopes: demands nothing with access: optional/),
+  inRoute('two contexts in one', '    require: { acr: [gold, silver bronze] } #!\n', /acr\[1\]: must be one context/),
+  inRoute('more contexts than can be asked for', `    require: { acr: [${['a', 'b', 'c'].map(letter => letter.repeat(200)).join(', ')}] } #!\n`, /acr: is together longer than the 512 characters/),
   inRoute('a scope that nobody asks for', '    require: { scopes: [orders.read] } #!\n', /scopes\[0\]: is a scope that no provider asks for/),
   inRoute('a claim that no session has', '    require: { claims: { nonce: [x] } } #!\n', /claims\.nonce: names a claim that is not kept/),
   inRoute('a claim without a value', '    require: { claims: { groups: [] } } #!\n', /claims\.groups: must list at least 1/),
