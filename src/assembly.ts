@@ -26,6 +26,7 @@ import { createSessionList } from './session/session-list.ts'
 import { openStore } from './store/open-store.ts'
 import type { Store } from './store/store.ts'
 import { createAdmit } from './tokens/admit.ts'
+import { createClientTokens } from './tokens/client-token.ts'
 import { createEndings } from './tokens/endings.ts'
 import { createFreshToken } from './tokens/fresh-token.ts'
 import { createWithLease } from './tokens/lease.ts'
@@ -75,7 +76,8 @@ export function assemble(config: GatewayConfig, deps: GatewayDeps): Assembly {
   const index = createSessionIndex({ store, now })
   const attempts = createAttempts({ store, sealing, now, random })
 
-  const inUse = { keepClaims: claimsInUse(config), audiences: audiencesInUse(config) }
+  const showsIdToken = config.routes.some(({ token }) => token?.kind === 'id_token')
+  const inUse = { keepClaims: claimsInUse(config), showsIdToken, audiences: audiencesInUse(config) }
   const providers = new Map(
     config.identityProviders.map(one => [one.id, createProvider({ config: one, now, ...inUse, log: tellOf(log, one) })]),
   )
@@ -88,6 +90,7 @@ export function assemble(config: GatewayConfig, deps: GatewayDeps): Assembly {
   const withLease = createWithLease({ store, nextHolder: () => randomToken(random, 16), now, pause })
   const renew = createRenew({ families, providers, withLease, revoke, audit, now, pause })
   const freshToken = createFreshToken({ now, renew })
+  const clientTokens = createClientTokens({ providers, audit, now })
   const stepUp = createStepUp({ families, providers, withLease, revoke })
 
   const cookie = { name: sessionCookieName(config.session.cookie), isSecure: !config.session.cookie.insecure }
@@ -97,7 +100,7 @@ export function assemble(config: GatewayConfig, deps: GatewayDeps): Assembly {
   const pools = createUpstreamPools()
   const forward = createForward({ config, cors, pools })
   const refuse = createRefuse({ config, cors, audit, log })
-  const stages = createStages({ config, now, log, cors, cookie, readCookie, families, freshToken, renew, forward, refuse })
+  const stages = createStages({ config, now, log, cors, cookie, readCookie, families, freshToken, renew, clientTokens, forward, refuse })
   const endpoints = createEndpoints(
     config,
     { providers, attempts, families, endings, admit, stepUp, readCookie, cookie, audit, now, random },
@@ -136,7 +139,7 @@ function claimsInUse(config: GatewayConfig): readonly string[] {
 
 /** Whom tokens are asked for later: some providers want to hear of it at the sign-in (RFC 8707 §2). */
 function audiencesInUse(config: GatewayConfig): readonly string[] {
-  return [...new Set(config.routes.flatMap(({ token }) => token?.audience ?? []))]
+  return [...new Set(config.routes.flatMap(({ token }) => (token?.kind === 'audience' && token.audience !== null ? token.audience : [])))]
 }
 
 function subjectKey(config: GatewayConfig): Buffer {

@@ -46,9 +46,9 @@ export function createGateway(config: GatewayConfig, deps: GatewayDeps = {}): Ga
       const session = await stages.readSession(exchange, route, presented)
       trail.subject = stages.subjectOf(session)
       stages.decideAccess(req, route, session)
-      const caller = await stages.freshToken(route, session)
+      const caller = await stages.freshToken(req, route, session)
       let outcome = await stages.forward(req, res, exchange, route, caller)
-      if (outcome.result === 'unauthorized') outcome = await stages.tryAgain({ req, res, exchange, route }, caller, outcome)
+      if (outcome.result === 'unauthorized') outcome = await stages.tryAgain({ req, res, exchange, route, caller }, outcome)
       stages.noteCut(trail, route, outcome)
     } catch (error) {
       stages.refuse(req, res, { trail, exchange, route }, error)

@@ -2,7 +2,8 @@ import { METHODS } from 'node:http'
 import { z } from 'zod'
 import { nearestName } from './nearest.ts'
 import { claimDemands, claimName, scopes } from './schema-provider.ts'
-import { audience, distinct, duration, flag, judgedText, oneOrMore, origin, path, size, text } from './schema-values.ts'
+import { token } from './schema-token.ts'
+import { distinct, duration, flag, judgedText, oneOrMore, origin, path, size, text } from './schema-values.ts'
 
 const method = () =>
   judgedText(value => {
@@ -20,19 +21,6 @@ const demands = z.strictObject({
     .describe('Authentication contexts of which one is enough; otherwise a step-up is asked for.'),
   maxAge: duration('1s', '30d').optional().describe('How long ago the person may have signed in (duration). Without it: any time.'),
 })
-
-const token = z.union(
-  [
-    z.enum(['none', 'access']),
-    z.strictObject({
-      audience: audience().describe(
-        'The API that the token is for, in the words of the provider: an absolute URI, or a name where audienceParameter is not resource.',
-      ),
-      scopes: scopes().default([]).describe('Scopes of the token. Empty: whatever the provider gives for that audience.'),
-    }),
-  ],
-  { error: 'must be none, access, or a map of audience and scopes' },
-)
 
 /** One path prefix with its upstream and its rules. */
 export const route = z.strictObject({
@@ -56,7 +44,7 @@ export const route = z.strictObject({
   token: token
     .default('none')
     .describe(
-      "Attaches a token as Authorization: Bearer: access, the sign-in's own; with an audience, one that is drawn from the same grant. Not with access: anyone.",
+      "Attaches a token as Authorization: Bearer: access, the sign-in's own; id_token, its ID token; or one of those below. passthrough leaves the client's own header as it is, with access: anyone alone.",
     ),
   identityHeaders: z
     .record(headerName(), claimName())

@@ -9,6 +9,7 @@ import { normaliseName } from '../http/header-names.ts'
 import { createUpstreamHeaders } from '../http/request-headers.ts'
 import { clientTrailers, createClientHeaders, type UpstreamFields } from '../http/response-headers.ts'
 import type { SignedIn } from '../session/session.ts'
+import type { Caller } from './caller.ts'
 import { RequestBody, readFraming } from './forward-body.ts'
 import { type ForwardOutcome, Relay } from './relay.ts'
 import type { UpstreamPools } from './upstream-pools.ts'
@@ -22,7 +23,7 @@ export interface ForwardDeps {
 /**
  * Passes one request on.
  *
- * @param signedIn with a token that is fresh, where the route attaches one
+ * @param caller with a token that is fresh, where the route attaches one
  * @param withholds asked when the upstream answers 401: true, and nothing of that is passed on
  */
 export type Forward = (
@@ -30,7 +31,7 @@ export type Forward = (
   res: ServerResponse,
   exchange: Exchange,
   route: RouteRule,
-  signedIn: SignedIn | null,
+  caller: Caller,
   withholds?: (challenge: UpstreamFields[string]) => boolean,
 ) => Promise<ForwardOutcome>
 
@@ -60,7 +61,7 @@ export function createForward(deps: ForwardDeps): Forward {
     }
   }
 
-  return function forward(req, res, exchange, route, signedIn, withholds) {
+  return function forward(req, res, exchange, route, { signedIn, authorization }, withholds) {
     return new Promise((resolve, reject) => {
       const rule = rules.get(route)
       if (rule === undefined) throw new TypeError('the route is of another configuration')
@@ -77,7 +78,7 @@ export function createForward(deps: ForwardDeps): Forward {
         headers: req.headers,
         exchange,
         person: signedIn !== null && rule.namesPerson ? personOf(signedIn) : null,
-        bearer: route.token === null ? null : (signedIn?.vault.access[route.token.slot]?.token ?? null),
+        authorization,
         contentLength: framing.kind === 'length' ? framing.length : null,
       })
       const corsHeaders = cors.answerHeaders(req.headers)

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { GatewayConfig, RouteRule, TokenDemand } from '../config/config.ts'
+import type { GatewayConfig, RouteRule } from '../config/config.ts'
 import { GatewayError } from '../errors.ts'
 import { clientAddress, createTrustedProxies } from '../http/client-address.ts'
 import { type Cors, isPreflight } from '../http/cors.ts'
@@ -12,7 +12,8 @@ import { describeFailure, type Log } from '../ops/log.ts'
 import { type Trail, writeRequest } from '../ops/trail.ts'
 import type { Families } from '../session/families.ts'
 import type { Credential, SignedIn } from '../session/session.ts'
-import { decideAccess, requireScopes } from './access.ts'
+import { decideAccess } from './access.ts'
+import { type Caller, type CallerDeps, createCallerStage } from './caller.ts'
 import { refuseCrossSite } from './cross-site.ts'
 import type { Forward } from './forward.ts'
 import type { Refuse } from './refuse.ts'
@@ -21,7 +22,7 @@ import { admitMethod, matchRoute } from './route.ts'
 import { createSessionStage, type PresentedSession } from './session.ts'
 import { createUnauthorized, type Refused } from './unauthorized.ts'
 
-export interface StageDeps {
+export interface StageDeps extends CallerDeps {
   readonly config: GatewayConfig
   readonly now: () => number
   readonly log: Log
@@ -29,8 +30,6 @@ export interface StageDeps {
   readonly cookie: { readonly name: string; readonly isSecure: boolean }
   readonly readCookie: (raw: string) => Credential | null
   readonly families: Families
-  readonly freshToken: (signedIn: SignedIn, demand: TokenDemand) => SignedIn | Promise<SignedIn>
-  readonly renew: (signedIn: SignedIn, demand: TokenDemand) => Promise<SignedIn>
   readonly forward: Forward
   readonly refuse: Refuse
 }
@@ -53,25 +52,8 @@ export function createStages(deps: StageDeps) {
     return route
   }
 
-  /** A token for an audience has scopes of its own, which nobody knows before it is there. */
-  async function admitToken(demand: TokenDemand, scopes: readonly string[], signedIn: SignedIn | Promise<SignedIn>): Promise<SignedIn> {
-    const renewed = await signedIn
-    requireScopes(scopes, renewed, demand.slot)
-    return renewed
-  }
-
-  function freshToken({ token, require }: RouteRule, signedIn: SignedIn): SignedIn | Promise<SignedIn> {
-    if (token === null) return signedIn
-    const renewed = deps.freshToken(signedIn, token)
-    return token.slot === '' || require.scopes.length === 0 ? renewed : admitToken(token, require.scopes, renewed)
-  }
-
-  function renew({ token, require }: RouteRule, signedIn: SignedIn): Promise<SignedIn> {
-    if (token === null) throw new TypeError('a route without a token has none to renew')
-    return admitToken(token, require.scopes, deps.renew(signedIn, token))
-  }
-
-  const unauthorized = createUnauthorized({ renew, forward: deps.forward, now })
+  const callers = createCallerStage(deps)
+  const unauthorized = createUnauthorized({ ...callers, forward: deps.forward, now })
 
   return {
     openTrail(req: IncomingMessage): Trail {
@@ -134,20 +116,15 @@ export function createStages(deps: StageDeps) {
       if (signedIn !== null && req.headers['sallyport-background'] !== '1') deps.families.touch(signedIn)
     },
 
-    freshToken(route: RouteRule, signedIn: SignedIn | null): SignedIn | null | Promise<SignedIn> {
-      return signedIn === null ? null : freshToken(route, signedIn)
-    },
+    freshToken: callers.freshToken,
 
-    forward(req: IncomingMessage, res: ServerResponse, exchange: Exchange, route: RouteRule, caller: SignedIn | null) {
-      if (caller === null) return deps.forward(req, res, exchange, route, caller)
+    forward(req: IncomingMessage, res: ServerResponse, exchange: Exchange, route: RouteRule, caller: Caller) {
+      if (caller.signedIn === null) return deps.forward(req, res, exchange, route, caller)
       return deps.forward(req, res, exchange, route, caller, challenge => unauthorized.withholds(req, route, caller, challenge))
     },
 
     /** The upstream takes the token for none, or wants another sign-in of the person. */
-    tryAgain(refused: Omit<Refused, 'signedIn'>, caller: SignedIn | null, { challenge }: Withheld): Promise<ForwardOutcome> {
-      if (caller === null) throw new TypeError('nothing is withheld from a request without a session')
-      return unauthorized.tryAgain({ ...refused, signedIn: caller }, challenge)
-    },
+    tryAgain: (refused: Refused, { challenge }: Withheld): Promise<ForwardOutcome> => unauthorized.tryAgain(refused, challenge),
 
     refuse: deps.refuse,
 

@@ -3,7 +3,7 @@ import type { RouteRule } from '../config/config.ts'
 import { GatewayError } from '../errors.ts'
 import type { Exchange } from '../http/exchange.ts'
 import { createRecent } from '../session/recent.ts'
-import type { SignedIn } from '../session/session.ts'
+import type { Caller, CallerStage } from './caller.ts'
 import type { Forward } from './forward.ts'
 import { readFraming } from './forward-body.ts'
 import type { ForwardOutcome } from './relay.ts'
@@ -19,8 +19,8 @@ const inVainMs = 10 * 60_000
 const idempotent: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'])
 
 export interface UnauthorizedDeps {
-  /** A new token for the route's demand, or the one that somebody else has got meanwhile. */
-  readonly renew: (route: RouteRule, signedIn: SignedIn) => Promise<SignedIn>
+  readonly renew: CallerStage['renew']
+  readonly isRenewable: CallerStage['isRenewable']
   readonly forward: Forward
   readonly now: () => number
 }
@@ -34,7 +34,7 @@ export interface Refused {
   readonly res: ServerResponse
   readonly exchange: Exchange
   readonly route: RouteRule
-  readonly signedIn: SignedIn
+  readonly caller: Caller
 }
 
 /** What an upstream's 401 brings about: a token may have been revoked before its time, or say too little of the person. */
@@ -44,14 +44,14 @@ export interface Unauthorized {
    * `tryAgain` follows. Where the request cannot be repeated the answer goes on, and the token is renewed behind it
    * for the next.
    */
-  withholds(req: IncomingMessage, route: RouteRule, signedIn: SignedIn, challenge: Challenge): boolean
+  withholds(req: IncomingMessage, route: RouteRule, caller: Caller, challenge: Challenge): boolean
   /**
    * Renews the token and repeats the request once; whatever comes of that is the answer.
    *
    * @param challenge of the answer that was withheld
    * @throws {GatewayError} `step_up_required` where the upstream asks for another sign-in, `insufficient_scope` where it
-   *   goes on asking for what the session is; what `Renew` throws, but for an outage of the IdP: then the upstream may
-   *   say its 401 again
+   *   goes on asking for what the session is; what `CallerStage.renew` throws, but where the IdP is away or gives no other
+   *   token: then the upstream may say its 401 again
    */
   tryAgain(refused: Refused, challenge: Challenge): Promise<ForwardOutcome>
 }
@@ -61,52 +61,51 @@ export interface Unauthorized {
  * is made for a token that is new, or that came of such a renewal and is refused as well: an upstream that always
  * answers 401 costs one refresh for each token.
  */
-export function createUnauthorized({ renew, forward, now }: UnauthorizedDeps): Unauthorized {
-  const inVain = createRecent<string>({ limit: 4096, generationMs: inVainMs, now })
+export function createUnauthorized({ renew, isRenewable, forward, now }: UnauthorizedDeps): Unauthorized {
+  /** Tokens that came of such a renewal and were refused too, or will be for all that anybody can see. */
+  const inVain = createRecent<true>({ limit: 4096, generationMs: inVainMs, now })
 
-  function isWorthRenewing(route: RouteRule, { sessionId, vault }: SignedIn): boolean {
-    const slot = route.token?.slot
-    const used = slot === undefined ? undefined : vault.access[slot]
-    if (used === undefined || vault.refreshToken === null || now() - used.refreshedAt < coolDownMs) return false
-    return inVain.get(`${sessionId} ${slot}`) !== used.token
+  function isWorthRenewing(route: RouteRule, caller: Caller): boolean {
+    const { token } = caller
+    if (token === null || !isRenewable(route, caller) || now() - token.refreshedAt < coolDownMs) return false
+    return inVain.get(token.token) === undefined
   }
 
-  /** What came of a renewal was refused too, or will be for all that anybody can see. */
-  function markInVain({ token }: RouteRule, { sessionId, vault }: SignedIn): void {
-    if (token !== null) inVain.set(`${sessionId} ${token.slot}`, vault.access[token.slot]?.token ?? '')
+  function markInVain({ token }: Caller): void {
+    if (token !== null) inVain.set(token.token, true)
   }
 
-  function refuseLevel(asked: Assurance, { record }: SignedIn): GatewayError {
-    if (!isMetBy(asked, record, now())) return stepUpRequired(asked, { reason: 'upstream_challenge' })
+  async function renewBehind(route: RouteRule, caller: Caller): Promise<void> {
+    markInVain(await renew(route, caller))
+  }
+
+  function refuseLevel(asked: Assurance, { signedIn }: Caller): GatewayError {
+    if (signedIn === null || !isMetBy(asked, signedIn.record, now())) return stepUpRequired(asked, { reason: 'upstream_challenge' })
     return new GatewayError('insufficient_scope', 'the upstream goes on asking for the sign-in that there is', {
       reason: 'step_up_in_vain',
     })
   }
 
-  async function renewBehind(route: RouteRule, signedIn: SignedIn): Promise<void> {
-    markInVain(route, await renew(route, signedIn))
-  }
-
   return {
-    withholds(req, route, signedIn, challenge) {
+    withholds(req, route, caller, challenge) {
       // To renew the token would bring one of the same level (STEP-01).
       if (readStepUp(challenge) !== null) return true
-      if (!isWorthRenewing(route, signedIn)) return false
+      if (!isWorthRenewing(route, caller)) return false
       if (idempotent.has(req.method ?? '') && readFraming(req, Number.POSITIVE_INFINITY).kind === 'none') return true
       // Whatever becomes of it, the next request will see.
-      renewBehind(route, signedIn).catch(() => undefined)
+      renewBehind(route, caller).catch(() => undefined)
       return false
     },
 
-    async tryAgain({ req, res, exchange, route, signedIn }, challenge) {
+    async tryAgain({ req, res, exchange, route, caller }, challenge) {
       const asked = readStepUp(challenge)
-      if (asked !== null) throw refuseLevel(asked, signedIn)
-      const renewed = await renew(route, signedIn).catch(error => {
-        if (error instanceof GatewayError && error.code === 'idp_unavailable') return signedIn
+      if (asked !== null) throw refuseLevel(asked, caller)
+      const renewed = await renew(route, caller).catch(error => {
+        if (error instanceof GatewayError && (error.code === 'idp_unavailable' || error.code === 'insufficient_scope')) return caller
         throw error
       })
       const outcome = await forward(req, res, exchange, route, renewed)
-      if (outcome.result === 'answered' && outcome.status === 401 && renewed !== signedIn) markInVain(route, renewed)
+      if (outcome.result === 'answered' && outcome.status === 401 && renewed !== caller) markInVain(renewed)
       return outcome
     },
   }

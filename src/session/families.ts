@@ -26,6 +26,11 @@ export type FamilyState =
   /** With `hasOtherSecret` there is a session of this id, and the secret is not its own, or no longer. */
   | { readonly state: 'none'; readonly hasOtherSecret?: boolean }
 
+/** Whether there is no session any more; one that lives under another secret is not over. */
+export function isOver(family: FamilyState): boolean {
+  return family.state === 'ended' || (family.state === 'none' && family.hasOtherSecret !== true)
+}
+
 /** Families: a session, its grant's tokens, and all that is done to them. Every method may throw `store_unavailable`. */
 export interface Families {
   /** Begins a session under a credential that was never used. */

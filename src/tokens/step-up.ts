@@ -1,6 +1,6 @@
 import { GatewayError } from '../errors.ts'
 import type { Provider } from '../oidc/provider.ts'
-import type { Families, FamilyState } from '../session/families.ts'
+import { type Families, type FamilyState, isOver } from '../session/families.ts'
 import type { Credential, SignedIn, SignIn } from '../session/session.ts'
 import type { WithLease } from './lease.ts'
 import type { Revoke } from './revoke.ts'
@@ -53,7 +53,7 @@ export function createStepUp({ families, providers, withLease, revoke }: StepUpD
       }
       if (state.state === 'live') return state.signedIn
       // The grant of a session that lives is not revoked: some providers give the same one to both sign-ins.
-      if (state.state === 'none' && state.hasOtherSecret === true) return 'overtaken'
+      if (!isOver(state)) return 'overtaken'
       throw giveBack(before.sessionId, signIn)
     },
 

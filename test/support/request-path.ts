@@ -14,6 +14,7 @@ import { requestId } from '../../src/http/request-id.ts'
 import { readTarget } from '../../src/http/target.ts'
 import { createPublicServer } from '../../src/listeners.ts'
 import { decideAccess } from '../../src/request/access.ts'
+import { callerOf } from '../../src/request/caller.ts'
 import { refuseCrossSite } from '../../src/request/cross-site.ts'
 import { createForward } from '../../src/request/forward.ts'
 import type { ForwardOutcome } from '../../src/request/relay.ts'
@@ -86,7 +87,8 @@ export async function startRequestPath(options: RequestPathOptions): Promise<Req
       await options.lookUp?.()
       const signedIn = route.access === 'anyone' ? null : (options.signedIn ?? null)
       decideAccess(route, signedIn, Date.now())
-      outcomes.push(await forward(req, res, exchange, route, signedIn))
+      const nobody = { signedIn, token: null, authorization: null }
+      outcomes.push(await forward(req, res, exchange, route, signedIn === null ? nobody : callerOf(route, signedIn)))
     } catch (error) {
       errors.push(error)
       sendProblem(res, error, { requestId: id, isSecure: true, loginUrl: '/auth/login', cors: cors.answerHeaders(req.headers) })

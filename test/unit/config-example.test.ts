@@ -52,7 +52,7 @@ describe('config/gateway.example.yaml', () => {
 
     const config = loadConfig([join(folder, 'gateway.yaml')], env)
 
-    assert.equal(config.routes.length, 2)
+    assert.equal(config.routes.length, 5)
     assert.equal(config.routes[0]?.setHeaders['X-Api-Key'], env.ORDERS_API_KEY)
     assert.match(config.listen.tls?.cert.toString() ?? '', /BEGIN CERTIFICATE/)
     assert.deepEqual(

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { beforeEach, describe, it } from 'node:test'
-import type { TokenDemand } from '../../src/config/config.ts'
 import { GatewayError } from '../../src/errors.ts'
 import type { Provider, Refreshed } from '../../src/oidc/provider.ts'
 import type { Audit } from '../../src/ops/audit.ts'
@@ -15,6 +14,7 @@ import { createFreshToken } from '../../src/tokens/fresh-token.ts'
 import { createWithLease } from '../../src/tokens/lease.ts'
 import { createRenew } from '../../src/tokens/renew.ts'
 import { createRevoke } from '../../src/tokens/revoke.ts'
+import { ownToken } from '../../src/tokens/token-of.ts'
 import { beginning, makeFamilies } from '../support/families.ts'
 import { makeSignIn } from '../support/sign-in.ts'
 
@@ -65,8 +65,6 @@ async function settled(): Promise<void> {
 const outage = () => new GatewayError('idp_unavailable', 'The provider is away.')
 const code = (expected: string) => (error: unknown) => error instanceof GatewayError && error.code === expected
 
-const own: TokenDemand = { slot: '', audience: null, scopes: [] }
-
 function build(engine: Store): void {
   families = makeFamilies({
     store: engine,
@@ -81,7 +79,7 @@ function build(engine: Store): void {
   const withLease = createWithLease({ store: engine, nextHolder: () => randomToken(randomBytes, 16), now: () => now, pause })
   const renew = createRenew({ families, providers, withLease, revoke, audit, now: () => now, pause })
   const freshToken = createFreshToken({ now: () => now, renew })
-  fresh = signedIn => freshToken(signedIn, own)
+  fresh = signedIn => freshToken(signedIn, ownToken)
 }
 
 beforeEach(async () => {

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { beforeEach, describe, it } from 'node:test'
-import type { TokenDemand } from '../../src/config/config.ts'
 import { GatewayError } from '../../src/errors.ts'
 import type { Provider, Refreshed } from '../../src/oidc/provider.ts'
 import { createCredential, randomToken } from '../../src/session/credential.ts'
@@ -15,11 +14,10 @@ import { createWithLease } from '../../src/tokens/lease.ts'
 import { createRenew } from '../../src/tokens/renew.ts'
 import { createRevoke } from '../../src/tokens/revoke.ts'
 import { createStepUp, type StepUp } from '../../src/tokens/step-up.ts'
+import { ownToken } from '../../src/tokens/token-of.ts'
 import { beginning, makeFamilies } from '../support/families.ts'
 import { hookedStore, type Moment } from '../support/hooked-store.ts'
 import { makeSignIn } from '../support/sign-in.ts'
-
-const own: TokenDemand = { slot: '', audience: null, scopes: [] }
 
 let now: number
 let store: Store
@@ -169,7 +167,7 @@ describe('a step-up, while', () => {
       return { refreshToken: 'rotated', grantExpiresAt: null, access, claims: null, idToken: null }
     }
     const replica = createReplica()
-    const renewal = replica.renew(await readLive(replica.families, held), own)
+    const renewal = replica.renew(await readLive(replica.families, held), ownToken)
     const raising = raise(createReplica())
     await settled()
     assert.equal((await readLive(replica.families, held)).record.acr, 'bronze')
@@ -189,7 +187,7 @@ describe('a step-up, while', () => {
       return { refreshToken: 'rotated', grantExpiresAt: null, access, claims: null, idToken: null }
     }
     const replica = createReplica()
-    const renewal = replica.renew(await readLive(replica.families, held), own)
+    const renewal = replica.renew(await readLive(replica.families, held), ownToken)
     await settled()
     now += 10_001
     await raise(createReplica())
