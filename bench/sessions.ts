@@ -73,7 +73,7 @@ function describeSignIn(index: number): SignIn {
     amr: ['pwd'],
     sid: randomBytes(16).toString('base64url'),
     // 900 + 64 + 1062 characters, and claims: what providers with a few groups and roles hand out.
-    idToken: makeToken(900),
+    idToken: { token: makeToken(900), expiresAt: now + 3_600_000, refreshedAt: now },
     refreshToken: randomBytes(48).toString('base64url'),
     grantExpiresAt: null,
     audiences: null,

@@ -28,12 +28,14 @@ import { createWatch, type Every } from './session/watch.ts'
 import { openStore } from './store/open-store.ts'
 import type { Store } from './store/store.ts'
 import { createAdmit } from './tokens/admit.ts'
+import { createClientTokens } from './tokens/client-token.ts'
 import { createEndings } from './tokens/endings.ts'
 import { createFreshToken } from './tokens/fresh-token.ts'
 import { createWithLease } from './tokens/lease.ts'
 import { createProviderLogout } from './tokens/provider-logout.ts'
 import { createRenew } from './tokens/renew.ts'
 import { createRevoke } from './tokens/revoke.ts'
+import { createStepUp } from './tokens/step-up.ts'
 import { createSweep, startSweeping } from './tokens/sweep.ts'
 
 /** How long tokens that are being given back may delay the end of the program. */
@@ -83,7 +85,8 @@ export function assemble(config: GatewayConfig, deps: GatewayDeps): Assembly {
   const index = createSessionIndex({ store, now })
   const attempts = createAttempts({ store, sealing, now, random })
 
-  const inUse = { keepClaims: claimsInUse(config), audiences: audiencesInUse(config) }
+  const showsIdToken = config.routes.some(({ token }) => token?.kind === 'id_token')
+  const inUse = { keepClaims: claimsInUse(config), showsIdToken, audiences: audiencesInUse(config) }
   const providers = new Map(
     config.identityProviders.map(one => [one.id, createProvider({ config: one, now, ...inUse, log: tellOf(log, one) })]),
   )
@@ -98,6 +101,8 @@ export function assemble(config: GatewayConfig, deps: GatewayDeps): Assembly {
   const withLease = createWithLease({ store, nextHolder: () => randomToken(random, 16), now, pause })
   const renew = createRenew({ families, providers, withLease, revoke, audit, now, pause })
   const freshToken = createFreshToken({ now, renew })
+  const clientTokens = createClientTokens({ providers, audit, now })
+  const stepUp = createStepUp({ families, providers, withLease, revoke })
 
   const cookie = { name: sessionCookieName(config.session.cookie), isSecure: !config.session.cookie.insecure }
   const readCookie = createCookieReader({ keys: config.session.cookieKeys, now })
@@ -106,11 +111,28 @@ export function assemble(config: GatewayConfig, deps: GatewayDeps): Assembly {
   const pools = createUpstreamPools({ now, log })
   const forward = createForward({ config, cors, pools, watch })
   const refuse = createRefuse({ config, cors, audit, log })
-  const stages = createStages({ config, now, log, cors, cookie, readCookie, families, freshToken, forward, refuse })
+  const stages = createStages({ config, now, log, cors, cookie, readCookie, families, freshToken, renew, clientTokens, forward, refuse })
   const verification = createVerification({ config, refuse: createRefuse({ config, cors, audit, log, isAsked: true }) })
   const endpoints = createEndpoints(
     config,
-    { providers, attempts, families, list, endings, providerLogout, admit, renew, watch, every, readCookie, cookie, audit, now, random },
+    {
+      providers,
+      attempts,
+      families,
+      list,
+      endings,
+      providerLogout,
+      admit,
+      stepUp,
+      renew,
+      watch,
+      every,
+      readCookie,
+      cookie,
+      audit,
+      now,
+      random,
+    },
     stages,
   )
   const sessions: SessionAdmin = {
@@ -151,7 +173,7 @@ function claimsInUse(config: GatewayConfig): readonly string[] {
 
 /** Whom tokens are asked for later: some providers want to hear of it at the sign-in (RFC 8707 §2). */
 function audiencesInUse(config: GatewayConfig): readonly string[] {
-  return [...new Set(config.routes.flatMap(({ token }) => token?.audience ?? []))]
+  return [...new Set(config.routes.flatMap(({ token }) => (token?.kind === 'audience' && token.audience !== null ? token.audience : [])))]
 }
 
 function subjectKey(config: GatewayConfig): Buffer {

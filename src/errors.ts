@@ -53,6 +53,8 @@ export interface GatewayErrorOptions {
   readonly cause?: unknown
   /** Further response headers that the answer must carry, such as Allow or WWW-Authenticate. */
   readonly headers?: Readonly<Record<string, string>>
+  /** Where another sign-in would help: what /auth/login is to be asked for, as its query has it. */
+  readonly login?: Readonly<Record<string, string>>
   /** A stable word for the audit that says which of several checks refused, such as `state_mismatch`. */
   readonly reason?: string
 }
@@ -66,12 +68,14 @@ export class GatewayError extends Error {
   override name = 'GatewayError'
   readonly code: GatewayErrorCode
   readonly headers: Readonly<Record<string, string>>
+  readonly login: Readonly<Record<string, string>>
   readonly reason: string | undefined
 
   constructor(code: GatewayErrorCode, message: string, options: GatewayErrorOptions = {}) {
     super(message, 'cause' in options ? { cause: options.cause } : undefined)
     this.code = code
     this.headers = options.headers ?? {}
+    this.login = options.login ?? {}
     this.reason = options.reason
   }
 }

@@ -6,8 +6,8 @@ import type { Exchange } from './http/exchange.ts'
 import type { RequestHead } from './http/request-head.ts'
 import type { Log } from './ops/log.ts'
 import type { Trail } from './ops/trail.ts'
+import type { Caller } from './request/caller.ts'
 import type { Verification } from './request/verify.ts'
-import type { SignedIn } from './session/session.ts'
 
 /** A gateway: an immutable instance. A reload builds another. */
 export interface Gateway {
@@ -52,7 +52,8 @@ export function createGateway(config: GatewayConfig, deps: GatewayDeps = {}): Ga
       if (stages.isPreflight(req)) return stages.answerPreflight(req, res, route, trail)
       stages.admitProxied(route)
       const caller = await admit(req, exchange, route, trail)
-      const outcome = await stages.forward(req, res, exchange, route, caller)
+      let outcome = await stages.forward(req, res, exchange, route, caller)
+      if (outcome.result === 'unauthorized') outcome = await stages.tryAgain({ req, res, exchange, route, caller }, outcome)
       stages.noteCut(trail, route, outcome)
     } catch (error) {
       stages.refuse(req, res, { trail, exchange, route }, error)
@@ -61,14 +62,14 @@ export function createGateway(config: GatewayConfig, deps: GatewayDeps = {}): Ga
   }
 
   /** What every request goes through that somebody serves, we or a proxy that asks us. */
-  async function admit(req: RequestHead, exchange: Exchange, route: RouteRule, trail: Trail): Promise<SignedIn | null> {
+  async function admit(req: RequestHead, exchange: Exchange, route: RouteRule, trail: Trail): Promise<Caller> {
     stages.admitMethod(route, exchange.method)
     const presented = stages.readPresented(req, route)
     stages.refuseCrossSite(req, exchange, route, presented)
     const session = await stages.readSession(exchange, route, presented)
     trail.subject = stages.subjectOf(session)
     stages.decideAccess(req, route, session)
-    return stages.freshToken(route, session)
+    return stages.freshToken(req, route, session)
   }
 
   /** The same for a proxy that keeps the data path: it asks about a request, and serves it when it may. */

@@ -9,11 +9,13 @@ import { beginSession } from '../session/express-session.ts'
 import type { SignedIn, SignIn } from '../session/session.ts'
 import type { Admit } from '../tokens/admit.ts'
 import type { Endings } from '../tokens/endings.ts'
+import type { StepUp } from '../tokens/step-up.ts'
 import { type AttemptCookies, isAttemptId } from './attempt-cookies.ts'
 import { liveSession } from './live-session.ts'
 import { requireNavigation, requireOwnPage } from './navigation.ts'
-import { exchangeOf, lastSegment, redirect, visitOf } from './respond.ts'
+import { exchangeOf, lastSegment, noteVisit, redirect, visitOf } from './respond.ts'
 import type { ReturnTo } from './return-to.ts'
+import type { createRaise } from './step-up.ts'
 
 export interface ContinueDeps {
   readonly attempts: Attempts
@@ -21,15 +23,18 @@ export interface ContinueDeps {
   readonly returnTo: ReturnTo
   readonly endings: Endings
   readonly admit: Admit
+  readonly config: { readonly paths: { readonly base: string } }
+  readonly raise: ReturnType<typeof createRaise>
+  readonly stepUp: StepUp
   readonly audit: Audit
 }
 
 /**
  * GET /auth/continue/{attempt}: makes the parked sign-in the browser's session, once. The session that was there ends
- * (FLOW-17): also when it was planted.
+ * (FLOW-17): also when it was planted. One that the sign-in was begun to raise stays, if it lives.
  *
  * @throws {GatewayError} `navigation_required`, `cross_site_refused`, `attempt_unknown`, `attempt_replayed`,
- *   `store_unavailable`
+ *   `session_revoked`, `store_unavailable`, and what `createRaise` says
  */
 export function createContinue(deps: ContinueDeps): RequestHandler {
   return async function continueSignIn(req, res) {
@@ -44,6 +49,12 @@ export function createContinue(deps: ContinueDeps): RequestHandler {
       throw new GatewayError(taken, 'the sign-in is not there to be finished', { reason: 'continue' })
     }
     const { signIn, attempt } = taken
+    const returnTo = deps.returnTo(attempt.returnTo, exchange.target.origin)
+    if (attempt.stepUp !== undefined) {
+      if (before !== null) return await deps.raise(req, res, { before, signIn, attempt, returnTo })
+      noteVisit(res, { signInPath: `${deps.config.paths.base}/login?return_to=${encodeURIComponent(returnTo)}` })
+      if ((await deps.stepUp.lookAfter(attempt.stepUp, signIn)) === 'lives') return redirect(res, 303, returnTo)
+    }
     const beginning = {
       origin: exchange.target.origin.href,
       device: deviceLabel(req.headers['user-agent']),
@@ -55,7 +66,7 @@ export function createContinue(deps: ContinueDeps): RequestHandler {
       await deps.admit(credential, signIn, attempt.begunAt)
     })
     report(res, signIn, req.sessionID, before)
-    redirect(res, 303, deps.returnTo(attempt.returnTo, exchange.target.origin))
+    redirect(res, 303, returnTo)
   }
 
   async function takeResult(req: Request, res: Response, id: string) {

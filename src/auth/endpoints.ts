@@ -13,13 +13,14 @@ import type { Attempts } from '../session/attempts.ts'
 import type { Random } from '../session/credential.ts'
 import { createExpressSession } from '../session/express-session.ts'
 import type { Families } from '../session/families.ts'
-import type { Credential } from '../session/session.ts'
+import type { Credential, SignedIn } from '../session/session.ts'
 import type { SessionList } from '../session/session-list.ts'
 import type { Every, Watch } from '../session/watch.ts'
 import type { Admit } from '../tokens/admit.ts'
 import type { Endings } from '../tokens/endings.ts'
 import type { ProviderLogout } from '../tokens/provider-logout.ts'
 import type { Renew } from '../tokens/renew.ts'
+import type { StepUp } from '../tokens/step-up.ts'
 import { createAccount } from './account.ts'
 import { createAttemptCookies } from './attempt-cookies.ts'
 import { createBackChannelLogout } from './back-channel-logout.ts'
@@ -41,6 +42,7 @@ import { createReturnTo } from './return-to.ts'
 import { createDescribeState, createSession } from './session.ts'
 import { createRevokeOthers, createRevokeSession, createSessions } from './sessions.ts'
 import { readSmallBody } from './small-body.ts'
+import { createRaise } from './step-up.ts'
 
 /**
  * Refuses what another site began (contract.md section 8a).
@@ -62,6 +64,7 @@ export interface EndpointParts {
   readonly renew: Renew
   readonly watch: Watch
   readonly every: Every
+  readonly stepUp: StepUp
   /** The credential in a session cookie whose signature is ours. */
   readonly readCookie: (raw: string) => Credential | null
   /** The session cookie. */
@@ -75,6 +78,8 @@ export interface EndpointParts {
 export interface EndpointStages {
   /** Whether a GET for this target reaches a route of kind `page`. */
   isPage(target: Target): boolean
+  /** Whether a GET for this target would send the person to a step-up. */
+  asksForMore(target: Target, signedIn: SignedIn): boolean
   refuseForeign: RefuseForeign
   /** Answers with an error, as a page or as problem+json, and audits it. */
   refuse(req: IncomingMessage, res: ServerResponse, visit: Visit & { readonly route: undefined }, error: unknown): void
@@ -100,7 +105,9 @@ export function createEndpoints(config: GatewayConfig, gateway: EndpointParts, s
     freshAfterLapse: createFreshAfterLapse({ ...gateway, config }),
     returnTo: createReturnTo({ config, isPage: stages.isPage }),
     describeState: createDescribeState({ config, now: gateway.now }),
+    asksForMore: stages.asksForMore,
   }
+  const raise = createRaise(parts)
 
   const app = express()
   app.disable('x-powered-by').disable('etag').set('query parser', false)
@@ -114,7 +121,7 @@ export function createEndpoints(config: GatewayConfig, gateway: EndpointParts, s
     get: [admitAnswer, callback],
     post: [admitAnswer, readCallbackForm, callback],
   })
-  endpoint('/continue/:attempt', 'GET', { get: [readSession, createContinue(parts)] })
+  endpoint('/continue/:attempt', 'GET', { get: [readSession, createContinue({ ...parts, raise })] })
   endpoint('/session', 'GET, HEAD', { get: [readSession, createSession(parts)] })
   endpoint('/session/refresh', 'POST', { post: [readSession, createRefresh(parts)] })
   endpoint('/events', 'GET, HEAD', { get: [readSession, createEvents(parts)] })

@@ -64,6 +64,11 @@ export function asksAgain(query: URLSearchParams): boolean {
   return ['prompt', 'max_age', 'acr_values'].some(name => (query.get(name) ?? '') !== '')
 }
 
+/** Whether a session that lives is to be raised, not replaced (contract.md section 2). */
+export function asksStepUp(query: URLSearchParams): boolean {
+  return ['max_age', 'acr_values'].some(name => (query.get(name) ?? '') !== '')
+}
+
 /**
  * The providers that the query leaves open: by `provider`, our name for it, by `iss`, its own (OpenID Connect Core
  * §4), or all of them.

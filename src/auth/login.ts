@@ -1,13 +1,13 @@
 import type { Request, RequestHandler, Response } from 'express'
-import type { GatewayConfig, Origin } from '../config/config.ts'
+import type { GatewayConfig, Origin, ProviderConfig } from '../config/config.ts'
 import type { Provider } from '../oidc/provider.ts'
 import { chooserPage } from '../pages/chooser-page.ts'
-import type { Attempts } from '../session/attempts.ts'
+import type { AttemptInput, Attempts } from '../session/attempts.ts'
 import type { AttemptCookies } from './attempt-cookies.ts'
 import type { Bounce } from './bounce.ts'
 import type { FreshAfterLapse } from './lapsed.ts'
 import { liveSession } from './live-session.ts'
-import { asksAgain, chooseProviders, keepFresh, readLoginParams } from './login-params.ts'
+import { asksAgain, asksStepUp, chooseProviders, keepFresh, readLoginParams } from './login-params.ts'
 import { requireNavigation } from './navigation.ts'
 import { readQuery } from './query.ts'
 import { exchangeOf, redirect, sendPage } from './respond.ts'
@@ -38,11 +38,18 @@ export function createLogin(deps: LoginDeps): RequestHandler {
     if (deps.bounce(req, res)) return
 
     const returnTo = readReturnTo(query, res)
-    if (!asksAgain(query) && liveSession(req, target.origin) !== null) return redirect(res, 303, returnTo)
+    const before = liveSession(req, target.origin)
+    if (before !== null && !asksAgain(query)) return redirect(res, 303, returnTo)
 
-    const [chosen, ...others] = chooseProviders(query, config.identityProviders)
+    const raised = before !== null && asksStepUp(query) ? before : null
+    const choices = chooseProviders(query, config.identityProviders)
+    // Who is signed in is asked again where they signed in.
+    const [chosen, ...others] = raised === null ? choices : preferOwn(choices, raised.record.provider)
     if (others.length > 0) return sendPage(res, chooser(query))
-    await begin(req, res, query, providers.get(chosen?.id ?? ''), returnTo)
+    await begin(req, res, query, providers.get(chosen?.id ?? ''), {
+      returnTo,
+      ...(raised === null ? {} : { stepUp: raised.sessionId }),
+    })
   }
 
   async function begin(
@@ -50,13 +57,13 @@ export function createLogin(deps: LoginDeps): RequestHandler {
     res: Response,
     query: URLSearchParams,
     provider: Provider | undefined,
-    returnTo: string,
+    aim: Pick<AttemptInput, 'returnTo' | 'stepUp'>,
   ): Promise<void> {
     if (provider === undefined) throw new TypeError('a configured provider was not created')
     const { origin } = exchangeOf(res).target
     const asked = readLoginParams(query, provider.config)
     const { params, ...rest } = keepFresh(asked, await freshnessOf(req, origin, provider), provider.config.authorizationParams)
-    const { ticket, attempt } = await attempts.begin({ provider: provider.config.id, origin: origin.href, returnTo, ...rest })
+    const { ticket, attempt } = await attempts.begin({ provider: provider.config.id, origin: origin.href, ...aim, ...rest })
     const url = await provider.authorizationUrl({
       redirectUri: callbackUri(config, origin.href, provider.config.id),
       state: attempt.state,
@@ -91,6 +98,11 @@ export function createLogin(deps: LoginDeps): RequestHandler {
     })
     return chooserPage({ brand: config.pages, choices })
   }
+}
+
+function preferOwn(choices: readonly ProviderConfig[], id: string): readonly ProviderConfig[] {
+  const own = choices.filter(choice => choice.id === id)
+  return own.length === 0 ? choices : own
 }
 
 /** From the configuration alone, never from Host (FLOW-03); each provider has its own (RFC 9700 §4.4.2.2). */

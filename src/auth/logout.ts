@@ -69,7 +69,7 @@ export function createLogout(deps: LogoutDeps): RequestHandler {
     const provider = signedIn === null ? undefined : deps.providers.get(signedIn.record.provider)
     if (signedIn === null || provider === undefined) return `${path}?state=${state}`
     const url = await provider.endSessionUrl({
-      idToken: signedIn.vault.idToken,
+      idToken: signedIn.vault.idToken?.token ?? null,
       logoutHint: logoutHint(signedIn),
       postLogoutRedirectUri: exchange.target.origin.href + path,
       state,

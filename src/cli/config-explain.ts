@@ -57,7 +57,7 @@ function describe(explanation: Explanation): string[] {
     ...row('access', [`${route.access}: ${describeAccess(explanation)}`]),
     ...row('needs', describeDemands(route.require)),
     ...row('cross-site', explanation.crossSite),
-    ...row('token', [route.token === null ? 'none' : `${nameOfToken(route.token)}, renewed before it runs out`]),
+    ...row('token', [describeToken(route.token)]),
     ...row('sets', explanation.headersSet),
     ...(route.upstream.kind === 'none' ? describeAsked(explanation) : describeForwarding(explanation)),
   ]
@@ -110,6 +110,11 @@ function describeTimeouts({ upstream, timeouts }: RouteRule): string[] {
 }
 
 /** As the configuration would write it. */
+function describeToken(token: RouteRule['token']): string {
+  if (token === null) return 'none'
+  return token.kind === 'passthrough' ? nameOfToken(token) : `${nameOfToken(token)}, renewed before it runs out`
+}
+
 function duration(ms: number): string {
   for (const [unit, length] of [
     ['d', 86_400_000],

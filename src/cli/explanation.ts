@@ -1,4 +1,4 @@
-import type { GatewayConfig, Origin, RouteRule, TokenDemand } from '../config/config.ts'
+import type { GatewayConfig, Origin, RouteRule, RouteToken } from '../config/config.ts'
 import { describeError, GatewayError } from '../errors.ts'
 import { canonicalPath } from '../http/canonical-path.ts'
 import type { Target } from '../http/exchange.ts'
@@ -97,7 +97,9 @@ function crossSiteRules({ mode, allowedOrigins }: GatewayConfig['csrf'], route: 
 function headersSet(route: RouteRule): string[] {
   if (route.upstream.kind === 'files') return []
   const ofPerson = [
-    ...(route.token === null ? [] : [`Authorization: Bearer, with ${nameOfToken(route.token)}`]),
+    ...(route.token === null
+      ? []
+      : [`Authorization${route.token.kind === 'passthrough' ? '' : ': Bearer'}, with ${nameOfToken(route.token)}`]),
     ...Object.entries(route.identityHeaders).map(([name, claim]) => `${name}, from the claim ${claim}`),
   ]
   if (route.upstream.kind === 'none') return [...ofPerson, 'Cookie, without ours']
@@ -111,9 +113,22 @@ function headersSet(route: RouteRule): string[] {
 }
 
 /** What a route attaches, in words. */
-export function nameOfToken({ audience, scopes }: TokenDemand): string {
-  if (audience === null) return 'the access token'
-  return `an access token for ${audience}${scopes.length === 0 ? '' : ` with ${scopes.join(' ')}`}`
+export function nameOfToken(token: RouteToken): string {
+  const scopes = 'scopes' in token && token.scopes.length > 0 ? ` with ${token.scopes.join(' ')}` : ''
+  switch (token.kind) {
+    case 'passthrough':
+      return 'what the client sends, unchanged'
+    case 'access':
+      return 'the access token'
+    case 'id_token':
+      return 'the ID token'
+    case 'audience':
+      return `an access token for ${token.audience}${scopes}`
+    case 'exchange':
+      return `an access token for ${[token.audience, token.resource].filter(name => name !== null).join(' ')}${scopes}, in exchange for the session's own`
+    case 'client':
+      return `the gateway's own token from ${token.provider} for ${token.audience}${scopes}`
+  }
 }
 
 function headersDropped(config: GatewayConfig): string[] {

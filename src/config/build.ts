@@ -8,9 +8,9 @@ import type {
   Origin,
   ProviderConfig,
   RouteRule,
+  RouteToken,
   SealingKey,
   SessionConfig,
-  TokenDemand,
   Upstream,
 } from './config.ts'
 import type { Folders } from './folders.ts'
@@ -19,6 +19,7 @@ import { ownToken } from './own-token.ts'
 import type { ConfigOptions } from './schema.ts'
 import type { ProviderOptions } from './schema-provider.ts'
 import type { RouteOptions } from './schema-routes.ts'
+import type { TokenOptions } from './schema-token.ts'
 
 /** Turns options that passed every check into what the program reads. */
 export function buildConfig(
@@ -123,18 +124,40 @@ function buildRoute(options: RouteOptions, origins: readonly Origin[], upstream:
     origins: origin === undefined ? origins : origins.filter(({ href }) => origin.includes(href)),
     methods,
     require: { ...demands, ...(maxAge !== undefined && { maxAgeMs: maxAge }) },
-    token: token === 'none' ? null : buildDemand(token),
+    token: buildToken(token),
     timeouts: { connectMs: timeouts.connect, headersMs: timeouts.headers, idleMs: timeouts.idle },
     limits: { bodyBytes: limits.body },
   }
 }
 
-/** Routes that want the same have the same slot, whatever the order of their scopes. */
-function buildDemand(token: Exclude<RouteOptions['token'], 'none'>): TokenDemand {
+/**
+ * Routes that want the same have the same slot, whatever the order of their scopes; two that want something else never
+ * do. Neither audiences nor scopes have a space or a # in them. A space or # stands in every slot but the sign-in's
+ * own, so none is a name that means something to JavaScript.
+ */
+function buildToken(token: TokenOptions): RouteToken | null {
+  const plain = { audience: null, resource: null, scopes: [] }
+  if (token === 'none') return null
+  if (token === 'passthrough') return { kind: token }
   if (token === 'access') return ownToken
-  const scopes = token.scopes.toSorted()
-  // Neither has a space in it. One stands in every slot, so none is a name that means something to JavaScript.
-  return { slot: `${token.audience} ${scopes.join(' ')}`, audience: token.audience, scopes }
+  if (token === 'id_token') return { kind: token, slot: '#id_token', ...plain }
+  if (token.client !== undefined) {
+    const { provider, audience } = token.client
+    const scopes = token.client.scopes.toSorted()
+    return { kind: 'client', slot: slotOf('#client', provider, audience, ...scopes), provider, audience, scopes }
+  }
+  if (token.exchange !== undefined) {
+    const { audience = null, resource = null } = token.exchange
+    const scopes = token.exchange.scopes.toSorted()
+    return { kind: 'exchange', slot: slotOf('#exchange', audience ?? '#', resource ?? '#', ...scopes), audience, resource, scopes }
+  }
+  const audience = existing(token.audience)
+  const scopes = (token.scopes ?? []).toSorted()
+  return { kind: 'audience', slot: `${audience} ${scopes.join(' ')}`, audience, resource: null, scopes }
+}
+
+function slotOf(...parts: readonly string[]): string {
+  return parts.join(' ')
 }
 
 /** Without the members that were not given, which zod's types know only as `undefined`. */

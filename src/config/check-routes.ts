@@ -1,3 +1,4 @@
+import { checkScopes, checkToken } from './check-token.ts'
 import type { Report } from './checks.ts'
 import type { Draft } from './draft.ts'
 import type { ConfigPath } from './mistakes.ts'
@@ -15,8 +16,11 @@ export function checkRoutes(draft: Draft, report: Report): void {
     checkAccess(route, path, report)
     checkHeaders(route, path, report)
     for (const name of Object.keys(route.require?.claims ?? {})) checkClaim(name, [...path, 'require', 'claims', name], report)
-    checkScopes(route, path, draft, report)
-    checkAudience(route, path, draft, report)
+    checkDemandedScopes(route, path, draft, report)
+    checkToken(route, path, draft, report)
+    // What /auth/login takes, which is what a step-up asks of it.
+    if ((route.require?.acr ?? []).join(' ').length > 512)
+      report([...path, 'require', 'acr'], 'is together longer than the 512 characters that a sign-in can be asked for: leave some out')
     if (origins !== undefined) checkPlace(route, i, origins, taken, report)
     if (paths !== undefined && route.path !== undefined && isUnder(route.path, paths.base)) {
       report([...path, 'path'], 'is under paths.base, which the gateway keeps for its own endpoints: choose another path')
@@ -31,7 +35,7 @@ export function checkRoutes(draft: Draft, report: Report): void {
 }
 
 /** A rule that nobody would see broken is worse than none: what `access` rules out may not be written. */
-function checkAccess({ access, require, token, identityHeaders = {} }: Partial<RouteOptions>, path: ConfigPath, report: Report): void {
+function checkAccess({ access, require, identityHeaders = {} }: Partial<RouteOptions>, path: ConfigPath, report: Report): void {
   if (access === undefined) return
   if (access !== 'signed-in' && require !== undefined) {
     const { scopes, claims, acr, maxAge } = require
@@ -41,9 +45,6 @@ function checkAccess({ access, require, token, identityHeaders = {} }: Partial<R
     }
   }
   if (access !== 'anyone') return
-  if (token !== undefined && token !== 'none') {
-    report([...path, 'token'], 'is never attached with access: anyone, which does not read the session: remove it')
-  }
   if (Object.keys(identityHeaders).length > 0) {
     report([...path, 'identityHeaders'], 'are never set with access: anyone, which does not read the session: remove them')
   }
@@ -69,31 +70,10 @@ function checkClaim(name: string, path: ConfigPath, report: Report): void {
   if (lostClaims.includes(name)) report(path, 'names a claim that is not kept with a session: use another, or remove it')
 }
 
-/** A scope that is never asked for is never granted: the route would answer 403 to everybody. */
-function checkScopes(route: Partial<RouteOptions>, path: ConfigPath, { providers }: Draft, report: Report): void {
-  const asked = [...providers.values()].map(provider => provider.scopes)
-  // A provider that could not be read may be the one that asks for it.
-  if (asked.length === 0 || asked.includes(undefined)) return
-  const checkList = (scopes: readonly string[], at: ConfigPath) => {
-    scopes.forEach((scope, i) => {
-      if (asked.some(known => known?.includes(scope))) return
-      report([...at, i], 'is a scope that no provider asks for: add it to identityProviders.<id>.scopes')
-    })
-  }
-  checkList(route.require?.scopes ?? [], [...path, 'require', 'scopes'])
-  if (typeof route.token === 'object') checkList(route.token.scopes, [...path, 'token', 'scopes'])
-}
-
-/** RFC 8707 §2: `resource` is an absolute URI, and a provider refuses a whole sign-in for one that is not. */
-function checkAudience({ token }: Partial<RouteOptions>, path: ConfigPath, { providers }: Draft, report: Report): void {
-  if (typeof token !== 'object' || URL.canParse(token.audience)) return
-  const strict = [...providers].find(([, { audienceParameter }]) => audienceParameter === 'resource')
-  if (strict === undefined) return
-  const other = `set identityProviders.${strict[0]}.audienceParameter to audience or none`
-  report(
-    [...path, 'token', 'audience'],
-    `must be an absolute URI, because a provider is told by the parameter resource: write one, or ${other}`,
-  )
+/** Where a token has scopes of its own making, nobody can say beforehand which. */
+function checkDemandedScopes({ require, token }: Partial<RouteOptions>, path: ConfigPath, draft: Draft, report: Report): void {
+  if (typeof token === 'object' && token.exchange !== undefined) return
+  checkScopes(require?.scopes ?? [], [...path, 'require', 'scopes'], draft, report)
 }
 
 function checkPlace(route: Partial<RouteOptions>, i: number, origins: readonly string[], taken: Map<string, number>, report: Report): void {

@@ -134,12 +134,33 @@ export interface SealingKey {
   readonly key: Buffer
 }
 
-/** What a route's token is: the sign-in's own access token, or one for an audience, drawn from the same grant. */
+/** What a route attaches as Authorization. `passthrough`: whatever the client sent, unchanged. */
+export type RouteToken = TokenDemand | ClientTokenDemand | { readonly kind: 'passthrough' }
+
+/** A token that comes of the session's grant, and that its vault keeps. */
 export interface TokenDemand {
-  /** Under which the vault keeps it: '' for the sign-in's own, else audience and scopes in one text. */
+  /**
+   * `access`: the sign-in's own; `id_token`: its ID token; `audience`: drawn from the grant by a refresh; `exchange`:
+   * given in exchange for the sign-in's own (RFC 8693).
+   */
+  readonly kind: 'access' | 'id_token' | 'audience' | 'exchange'
+  /** Under which it is kept: '' for the sign-in's own; another for all that is another token. */
   readonly slot: string
   readonly audience: string | null
+  /** An absolute URI; for an exchange alone. */
+  readonly resource: string | null
   /** To ask for, in the order of the alphabet. Empty: whatever the provider gives. */
+  readonly scopes: readonly string[]
+}
+
+/** A token of the gateway's own, by its client credentials. */
+export interface ClientTokenDemand {
+  readonly kind: 'client'
+  readonly slot: string
+  /** The id of the provider that gives it. */
+  readonly provider: string
+  readonly audience: string
+  /** As in TokenDemand. */
   readonly scopes: readonly string[]
 }
 
@@ -221,7 +242,7 @@ export interface RouteRule {
     readonly maxAgeMs?: number
   }
   /** Null: none is attached. */
-  readonly token: TokenDemand | null
+  readonly token: RouteToken | null
   /** Header name to claim name; `sub` and `provider` are always there. Only with a session. */
   readonly identityHeaders: Readonly<Record<string, string>>
   readonly setHeaders: Readonly<Record<string, string>>

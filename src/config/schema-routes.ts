@@ -2,8 +2,9 @@ import { METHODS } from 'node:http'
 import { z } from 'zod'
 import { nearestName } from './nearest.ts'
 import { claimDemands, claimName, scopes } from './schema-provider.ts'
+import { token } from './schema-token.ts'
 import { upstream } from './schema-upstream.ts'
-import { audience, distinct, duration, flag, judgedText, oneOrMore, path, size, text } from './schema-values.ts'
+import { distinct, duration, flag, judgedText, oneOrMore, path, size, text } from './schema-values.ts'
 
 const method = () =>
   judgedText(value => {
@@ -16,22 +17,11 @@ const method = () =>
 const demands = z.strictObject({
   scopes: scopes().default([]).describe('Scopes that the provider must have granted, all of them.'),
   claims: claimDemands().default({}).describe('Claim name to the values of which one is enough; every claim named must fit.'),
-  acr: oneOrMore(text()).default([]).describe('Authentication contexts of which one is enough; otherwise a step-up is asked for.'),
+  acr: oneOrMore(authenticationContext())
+    .default([])
+    .describe('Authentication contexts of which one is enough; otherwise a step-up is asked for.'),
   maxAge: duration('1s', '30d').optional().describe('How long ago the person may have signed in (duration). Without it: any time.'),
 })
-
-const token = z.union(
-  [
-    z.enum(['none', 'access']),
-    z.strictObject({
-      audience: audience().describe(
-        'The API that the token is for, in the words of the provider: an absolute URI, or a name where audienceParameter is not resource.',
-      ),
-      scopes: scopes().default([]).describe('Scopes of the token. Empty: whatever the provider gives for that audience.'),
-    }),
-  ],
-  { error: 'must be none, access, or a map of audience and scopes' },
-)
 
 /** One path prefix with its upstream and its rules. */
 export const route = z.strictObject({
@@ -60,7 +50,7 @@ export const route = z.strictObject({
   token: token
     .default('none')
     .describe(
-      "Attaches a token as Authorization: Bearer: access, the sign-in's own; with an audience, one that is drawn from the same grant. Not with access: anyone.",
+      "Attaches a token as Authorization: Bearer: access, the sign-in's own; id_token, its ID token; or one of those below. passthrough leaves the client's own header as it is, with access: anyone alone.",
     ),
   identityHeaders: z
     .record(headerName(), claimName())
@@ -118,6 +108,11 @@ const ownHeaders = new Set([
   ...['x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-forwarded-port', 'x-forwarded-prefix'],
   ...['x-original-url', 'x-rewrite-url', 'x-http-method-override', 'x-http-method', 'x-method-override'],
 ])
+
+/** They go to the provider in one list with spaces between (OpenID Connect Core §3.1.2.1). */
+function authenticationContext() {
+  return judgedText(value => (/^[\x21-\x7e]{1,255}$/.test(value) ? null : 'must be one context, of visible ASCII without spaces'))
+}
 
 function headerName() {
   return judgedText(name => {

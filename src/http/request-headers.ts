@@ -12,8 +12,8 @@ export interface UpstreamRequest {
   readonly exchange: Exchange
   /** Who it is for; null on a route without a session, or where nobody is signed in. */
   readonly person: Person | null
-  /** The access token that the route attaches; null for none. */
-  readonly bearer: string | null
+  /** The value of Authorization; null for none. */
+  readonly authorization: string | null
   /** Content-Length of the body as it will be sent; null for chunked and for none. */
   readonly contentLength: string | null
 }
@@ -67,7 +67,7 @@ export function createUpstreamHeaders(route: RouteRule, deps: RequestHeaderDeps)
     return does
   }
 
-  return function buildUpstreamHeaders({ rawHeaders, headers, exchange, person, bearer, contentLength }) {
+  return function buildUpstreamHeaders({ rawHeaders, headers, exchange, person, authorization, contentLength }) {
     const list: string[] = []
     const nominated = nominatedBy(headers.connection)
     for (let i = 0; i < rawHeaders.length; i += 2) {
@@ -85,7 +85,7 @@ export function createUpstreamHeaders(route: RouteRule, deps: RequestHeaderDeps)
 
     if (route.preserveHost) list.push('host', exchange.target.origin.authority)
     if (contentLength !== null) list.push('content-length', contentLength)
-    if (bearer !== null) list.push('authorization', `Bearer ${bearer}`)
+    if (authorization !== null) list.push('authorization', authorization)
     if (person !== null && identityHeaders.length > 0) addIdentityHeaders(list, identityHeaders, person)
     const origin = origins.get(exchange.target.origin.href) ?? describeOrigin(exchange.target.origin)
     list.push('forwarded', `for=${forwardedNode(exchange.clientAddress)}${origin.forwarded}`, 'x-forwarded-for', exchange.clientAddress)

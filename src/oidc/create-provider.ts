@@ -9,12 +9,15 @@ import type { Provider } from './provider.ts'
 import { createRedeem } from './redeem.ts'
 import { createRefresh } from './refresh.ts'
 import { createRevoke } from './revoke.ts'
+import { createServiceTokens } from './service-tokens.ts'
 import { createWire } from './wire.ts'
 
 export interface ProviderDeps {
   readonly config: ProviderConfig
   /** Claims that the program uses beside name, e-mail and the configured ones: nothing else is kept. */
   readonly keepClaims: readonly string[]
+  /** Whether the ID token itself goes to some upstream. For the provider's logout it is kept in any case. */
+  readonly showsIdToken?: boolean
   /**
    * Whom tokens may be asked for later, by refresh: the authorization request names them all where the provider is
    * told by `resource`. Default: nobody.
@@ -33,16 +36,19 @@ export interface ProviderDeps {
  * Creates the client of one identity provider. It sends nothing before it is first asked, so a gateway
  * starts while its provider is away.
  */
-export function createProvider({ config, keepClaims, audiences = [], now, log = () => undefined }: ProviderDeps): Provider {
+export function createProvider(options: ProviderDeps): Provider {
+  const { config, keepClaims, showsIdToken = false, audiences = [], now, log = () => undefined } = options
   const wire = createWire(config)
   const metadata = createMetadata({ config, wire, clientAuth: createClientAuth(config, now), now, log })
-  const deps = { config, metadata, wire, keepClaims, audiences, now, log }
+  const keepsIdToken = showsIdToken || config.logout.hint === 'id_token_hint'
+  const deps = { config, metadata, wire, keepClaims, keepsIdToken, audiences, now, log }
 
   return {
     config,
     redeem: createRedeem(deps),
     refresh: createRefresh(deps),
     revoke: createRevoke(deps),
+    ...createServiceTokens(deps),
     verifyLogoutToken: createVerifyLogoutToken(deps),
 
     async authorizationUrl(request) {

@@ -82,6 +82,27 @@ export function requestError(config: ProviderConfig, what: string, error: unknow
   return null
 }
 
+// What says something of the one token that was asked for. invalid_client says something of us, the rest is an outage.
+const refusals = ['invalid_request', 'invalid_grant', 'unauthorized_client', 'unsupported_grant_type', 'invalid_scope', 'invalid_target']
+
+/**
+ * The provider's no to a token beside the sign-in's own; null when it is something else.
+ *
+ * @param names those that mean it; of a refresh only some do
+ */
+export function tokenRefusal(
+  config: ProviderConfig,
+  what: string,
+  error: unknown,
+  names: readonly string[] = refusals,
+): GatewayError | null {
+  if (!(error instanceof ResponseBodyError) || !names.includes(error.error)) return null
+  return new GatewayError('insufficient_scope', `Provider "${config.id}" refused the ${what} with ${error.error}.`, {
+    reason: error.error,
+    cause: scrub(error),
+  })
+}
+
 /** An ID token that was refused: at sign-in the sign-in fails, at a refresh the session ends (OpenID Connect Core §12.2). */
 export function idTokenRefused(grant: Grant, claim: string, message: string, cause?: unknown): GatewayError {
   const options = cause === undefined ? {} : { cause: scrub(cause) }

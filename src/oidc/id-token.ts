@@ -3,6 +3,7 @@ import { decodeProtectedHeader } from 'jose'
 import type { IDToken } from 'openid-client'
 import type { ProviderConfig } from '../config/config.ts'
 import { GatewayError } from '../errors.ts'
+import type { KeptToken } from '../session/session.ts'
 import { type Grant, idTokenRefused } from './errors.ts'
 import { jwtFault } from './jwt-form.ts'
 import type { Metadata } from './metadata.ts'
@@ -98,6 +99,11 @@ export async function verifySignature(metadata: Metadata, grant: Grant, idToken:
   if (verdict === 'good') return true
   if (verdict === 'key_missing' && !isSignIn) return false
   throw idTokenRefused(grant, verdict === 'key_missing' ? 'key' : 'signature', 'The ID token is not signed by the provider')
+}
+
+/** An ID token that has stood the checks, to be used again until it runs out. */
+export function keptIdToken(idToken: string, { exp }: IDToken, now: number): KeptToken {
+  return { token: idToken, expiresAt: exp * 1000, refreshedAt: now }
 }
 
 /** The left half of the hash that goes with the token's algorithm (OpenID Connect Core §3.1.3.6); null for one we do not know. */

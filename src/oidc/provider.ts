@@ -1,5 +1,5 @@
 import type { ProviderConfig } from '../config/config.ts'
-import type { AccessToken, SignIn } from '../session/session.ts'
+import type { AccessToken, KeptToken, SignIn } from '../session/session.ts'
 
 /**
  * All talk with one IdP. Everything it throws is a GatewayError:
@@ -8,7 +8,9 @@ import type { AccessToken, SignIn } from '../session/session.ts'
  *   `bad_request` with a reason (`state_mismatch`, `issuer_mismatch`, `nonce_mismatch`, `id_token_invalid`,
  *   `code_refused`, …) when what it or the browser brought does not stand the checks;
  *   `session_expired`, from `refresh` alone, when the refresh token is refused (reason `invalid_grant`) or the
- *   answer is about somebody else (`id_token_changed`, `id_token_invalid`, `userinfo_changed`).
+ *   answer is about somebody else (`id_token_changed`, `id_token_invalid`, `userinfo_changed`);
+ *   `insufficient_scope`, from `refresh` for an audience, `exchange` and `clientToken`, when the provider refuses this
+ *   one token, with its own word as the reason (`invalid_target`, `invalid_scope`, `unauthorized_client`, …).
  *
  * `access_denied` is also for people whom the `allow` rules keep out (reason `not_allowed`), at sign-in and
  * at a refresh that brought new claims, and for what a silent sign-in may be told (`login_required`,
@@ -25,6 +27,12 @@ export interface Provider {
 
   /** One refresh grant. Keeps the old refresh token where none is returned. */
   refresh(request: RefreshRequest): Promise<Refreshed>
+
+  /** One token exchange (RFC 8693): for a token of somebody, one that an API takes. */
+  exchange(request: ExchangeRequest): Promise<AccessToken>
+
+  /** One token for the gateway itself, by its client credentials. */
+  clientToken(request: { readonly audience: string; readonly scopes: readonly string[] }): Promise<AccessToken>
 
   /**
    * Revokes a token (RFC 7009). `done` also when the provider no longer knows it; `unsupported` when it has no place
@@ -100,6 +108,16 @@ export interface RefreshRequest {
   readonly granted?: readonly string[]
 }
 
+export interface ExchangeRequest {
+  /** An access token of the session's. */
+  readonly subjectToken: string
+  /** Whom the new one is for: the provider's name for it, its address, or both. */
+  readonly audience: string | null
+  readonly resource: string | null
+  /** To ask for; none for whatever the provider gives. */
+  readonly scopes: readonly string[]
+}
+
 export interface Refreshed {
   readonly refreshToken: string
   /** As in `SignIn`, said anew with this answer. */
@@ -107,7 +125,8 @@ export interface Refreshed {
   readonly access: AccessToken
   /** Mapped anew when the answer brought an ID token or UserInfo was asked; otherwise null: keep the old ones. */
   readonly claims: Readonly<Record<string, unknown>> | null
-  readonly idToken: string | null
+  /** Null when the answer brought none that could be checked, and where nobody has use for it. */
+  readonly idToken: KeptToken | null
 }
 
 /** Who is signed out: one session (`sid`), or all of a person's (`sub` alone). At least one of the two is there. */
@@ -119,4 +138,9 @@ export interface LogoutToken {
   readonly issuedAt: number
   /** From then on the same token is refused for its age; until then its `jti` must be remembered. Epoch ms. */
   readonly expiresAt: number
+}
+
+/** Whom a token is to be for, in the provider's own way (RFC 8707 §2.2). */
+export function audienceParam({ audienceParameter }: ProviderConfig, audience: string | undefined): Record<string, string> {
+  return audience === undefined || audienceParameter === 'none' ? {} : { [audienceParameter]: audience }
 }

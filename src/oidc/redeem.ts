@@ -4,7 +4,7 @@ import type { LogFields } from '../ops/fields.ts'
 import type { SignIn } from '../session/session.ts'
 import { checkCallback } from './callback-answer.ts'
 import { idTokenRefused, tokenError } from './errors.ts'
-import { checkIdToken, readAuthentication, verifySignature } from './id-token.ts'
+import { checkIdToken, keptIdToken, readAuthentication, verifySignature } from './id-token.ts'
 import type { Metadata } from './metadata.ts'
 import { readPerson } from './person.ts'
 import type { Callback } from './provider.ts'
@@ -15,6 +15,8 @@ export interface RedeemDeps {
   readonly metadata: () => Promise<Metadata>
   readonly wire: CustomFetch
   readonly keepClaims: readonly string[]
+  /** Whether anybody has use for the ID token itself. */
+  readonly keepsIdToken: boolean
   /** Those that the authorization request named. */
   readonly audiences: readonly string[]
   readonly now: () => number
@@ -52,7 +54,7 @@ export function createRedeem(deps: RedeemDeps): (callback: Callback) => Promise<
       acr: authentication.acr,
       amr: authentication.amr,
       sid: authentication.sid,
-      idToken: config.logout.hint === 'id_token_hint' ? idToken : null,
+      idToken: deps.keepsIdToken ? keptIdToken(idToken, claims, now()) : null,
       refreshToken: answer.refresh_token ?? null,
       grantExpiresAt: answer.refresh_token === undefined ? null : readGrantEnd(answer, sentAt),
       audiences: config.audienceParameter === 'resource' ? deps.audiences : null,

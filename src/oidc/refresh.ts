@@ -2,18 +2,23 @@ import { type CustomFetch, type IDToken, refreshTokenGrant } from 'openid-client
 import type { ProviderConfig } from '../config/config.ts'
 import { GatewayError } from '../errors.ts'
 import type { LogFields } from '../ops/fields.ts'
-import { idTokenRefused, tokenError } from './errors.ts'
-import { checkIdToken, verifySignature } from './id-token.ts'
+import { idTokenRefused, tokenError, tokenRefusal } from './errors.ts'
+import { checkIdToken, keptIdToken, verifySignature } from './id-token.ts'
 import type { Metadata } from './metadata.ts'
 import { asksUserInfo, readPerson } from './person.ts'
-import type { Provider, Refreshed, RefreshRequest } from './provider.ts'
+import { audienceParam, type Provider, type Refreshed, type RefreshRequest } from './provider.ts'
 import { readAccessToken, readGrantEnd } from './token-response.ts'
+
+// The others say something of the refresh token, or of us.
+const audienceRefusals = ['invalid_target', 'invalid_scope', 'unauthorized_client']
 
 export interface RefreshDeps {
   readonly config: ProviderConfig
   readonly metadata: () => Promise<Metadata>
   readonly wire: CustomFetch
   readonly keepClaims: readonly string[]
+  /** Whether anybody has use for the ID token itself. */
+  readonly keepsIdToken: boolean
   readonly now: () => number
   readonly log: (event: string, fields: LogFields) => void
 }
@@ -33,9 +38,10 @@ export function createRefresh(deps: RefreshDeps): Provider['refresh'] {
     const metadata = await deps.metadata()
     const sentAt = now()
     const asked = grantedOf(request)
-    const params = { ...audienceParam(request), ...(asked.length === 0 ? {} : { scope: asked.join(' ') }) }
+    const params = { ...audienceParam(config, request.audience), ...(asked.length === 0 ? {} : { scope: asked.join(' ') }) }
     const answer = await refreshTokenGrant(metadata.client, request.refreshToken, params).catch((error: unknown) => {
-      throw tokenError(config, 'refresh_token', error)
+      const refusal = request.audience === undefined ? null : tokenRefusal(config, 'refresh for an audience', error, audienceRefusals)
+      throw refusal ?? tokenError(config, 'refresh_token', error)
     })
     const access = readAccessToken(config, answer, { scopes: asked.length === 0 ? request.scopes : asked, sentAt, now: now() })
     const idToken = answer.claims() ?? null
@@ -48,7 +54,7 @@ export function createRefresh(deps: RefreshDeps): Provider['refresh'] {
       grantExpiresAt: readGrantEnd(answer, sentAt),
       access,
       claims: canMap(verified, isForUserInfo(request)) ? await claimsOrNull(metadata, verified, answer.access_token, request.sub) : null,
-      idToken: isVerified && config.logout.hint === 'id_token_hint' ? (answer.id_token ?? null) : null,
+      idToken: verified !== null && deps.keepsIdToken ? keptIdToken(answer.id_token ?? '', verified, now()) : null,
     }
   }
 
@@ -57,14 +63,9 @@ export function createRefresh(deps: RefreshDeps): Provider['refresh'] {
     if (claims.sub !== sub) throw idTokenRefused('refresh_token', 'sub', 'The ID token of a refresh is about somebody else')
   }
 
-  /** Whom the token is to be for, in the provider's own way (RFC 8707 §2.2). */
-  function audienceParam({ audience }: RefreshRequest): Record<string, string> {
-    return audience === undefined || config.audienceParameter === 'none' ? {} : { [config.audienceParameter]: audience }
-  }
-
   /** A token for an API is not one for UserInfo, and would only be shown around there. */
   function isForUserInfo(request: RefreshRequest): boolean {
-    return Object.keys(audienceParam(request)).length === 0
+    return Object.keys(audienceParam(config, request.audience)).length === 0
   }
 
   /**

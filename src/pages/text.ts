@@ -56,6 +56,18 @@ export interface Advice {
   readonly link: 'home' | 'sign_in' | 'other_account' | 'retry'
 }
 
+const notConfirmed = {
+  text: 'The sign-in service did not confirm you in the way that this page asks for. You are signed in as before.',
+  link: 'sign_in',
+} as const
+
+/** Where the reason of an error says more than its code. */
+export const adviceByReason: Readonly<Record<string, Advice>> = {
+  acr_not_met: notConfirmed,
+  step_up_in_vain: notConfirmed,
+  other_person: { text: 'Somebody else has signed in than you are here. You are signed in as before.', link: 'sign_in' },
+}
+
 const askSupport = 'If it happens again, tell support the two lines below.'
 const signInAgain = 'Sign in again to go on.'
 

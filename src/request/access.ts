@@ -1,13 +1,13 @@
-import type { RouteRule } from '../config/config.ts'
+import type { RouteRule, TokenDemand } from '../config/config.ts'
 import { GatewayError } from '../errors.ts'
 import type { SignedIn } from '../session/session.ts'
+import { quoted, stepUpRequired } from './step-up-challenge.ts'
 
 /**
  * Decides whether a request may go on to a route's upstream. What the provider did not say is never
  * assumed: without `acr` a route that demands one is closed (NIST SP 800-63C-4 §2.5).
  *
- * A person who lacks a scope or claim is told so first: signing in again would not help. Scopes of a token for an audience
- * are looked at when that token is there.
+ * A person who lacks a scope or claim is told so first: signing in again would not help.
  *
  * @param now epoch ms
  * @throws {GatewayError} `not_signed_in`, `insufficient_scope`, `claim_missing`, `step_up_required` with an
@@ -20,10 +20,17 @@ export function decideAccess(route: RouteRule, signedIn: SignedIn | null, now: n
     if (route.access === 'optional' && !demandsAnything(require)) return
     throw new GatewayError('not_signed_in', 'the route needs a session')
   }
-  const slot = route.token?.slot ?? ''
-  if (require.scopes.length > 0 && slot === '') requireScopes(require.scopes, signedIn, slot)
+  if (require.scopes.length > 0 && !hasOwnScopes(route.token)) requireScopes(require.scopes, signedIn, '')
   for (const name in require.claims) requireClaim(name, require.claims[name] ?? [], signedIn)
   if (require.acr.length > 0 || require.maxAgeMs !== undefined) requireAssurance(require, signedIn, now)
+}
+
+/**
+ * Whether a route's token has scopes of its own, which are looked at when it is there. On any other route what counts is
+ * what the person was granted at the sign-in: where the gateway acts as itself, its own scopes say nothing of them.
+ */
+export function hasOwnScopes(token: RouteRule['token']): token is TokenDemand {
+  return token !== null && (token.kind === 'audience' || token.kind === 'exchange')
 }
 
 type Demands = RouteRule['require']
@@ -61,23 +68,13 @@ function requireAssurance({ acr, maxAgeMs }: Demands, { record }: SignedIn, now:
   const isStrong = acr.length === 0 || (record.acr !== null && acr.includes(record.acr))
   const isRecent = maxAgeMs === undefined || now - record.authTime <= maxAgeMs
   if (isStrong && isRecent) return
-
-  let challenge = 'Bearer error="insufficient_user_authentication"'
-  if (acr.length > 0) challenge += `, acr_values=${quoted(acr.join(' '))}`
-  if (maxAgeMs !== undefined) challenge += `, max_age=${quoted(String(Math.floor(maxAgeMs / 1000)))}`
-  const headers = { 'www-authenticate': challenge }
-  throw new GatewayError(
-    'step_up_required',
-    'the route needs a stronger or more recent sign-in',
-    isStrong ? { headers, reason: 'signed_in_too_long_ago' } : { headers, reason: 'acr_too_weak' },
-  )
+  const demanded = {
+    ...(acr.length === 0 ? {} : { acrValues: acr.join(' ') }),
+    ...(maxAgeMs === undefined ? {} : { maxAge: Math.floor(maxAgeMs / 1000) }),
+  }
+  throw stepUpRequired(demanded, isStrong ? { reason: 'signed_in_too_long_ago' } : { reason: 'acr_too_weak' })
 }
 
 function isScalar(value: unknown): value is string | number | boolean {
   return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean'
-}
-
-/** RFC 9110 §5.6.4. What cannot stand in a header at all is left out. */
-function quoted(text: string): string {
-  return `"${text.replace(/[^\x20-\x7e]/g, '').replace(/["\\]/g, '\\$&')}"`
 }

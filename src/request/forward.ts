@@ -8,6 +8,7 @@ import { createUpstreamHeaders } from '../http/request-headers.ts'
 import { type ClientHeaders, clientTrailers, createClientHeaders, type UpstreamFields } from '../http/response-headers.ts'
 import type { SignedIn } from '../session/session.ts'
 import type { Watch } from '../session/watch.ts'
+import type { Caller } from './caller.ts'
 import { RequestBody, readFraming } from './forward-body.ts'
 import { type ForwardOutcome, Relay } from './relay.ts'
 import { createStaticFiles } from './static-files.ts'
@@ -24,25 +25,33 @@ export interface ForwardDeps {
 /**
  * Passes one request on.
  *
- * @param signedIn with a token that is fresh, where the route attaches one
+ * @param caller with a token that is fresh, where the route attaches one
+ * @param withholds asked when the upstream answers 401: true, and nothing of that is passed on
  */
 export type Forward = (
   req: IncomingMessage,
   res: ServerResponse,
   exchange: Exchange,
   route: RouteRule,
-  signedIn: SignedIn | null,
+  caller: Caller,
+  withholds?: (challenge: UpstreamFields[string]) => boolean,
 ) => Promise<ForwardOutcome>
 
 /** The same for one route, with all that does not change from request to request at hand. */
-type ForwardOnRoute = (req: IncomingMessage, res: ServerResponse, exchange: Exchange, signedIn: SignedIn | null) => Promise<ForwardOutcome>
+type ForwardOnRoute = (
+  req: IncomingMessage,
+  res: ServerResponse,
+  exchange: Exchange,
+  caller: Caller,
+  withholds: Parameters<Forward>[5],
+) => Promise<ForwardOutcome>
 
 /**
  * Creates the stage that passes a request to its route's upstream and the answer back, both streamed. What failed
  * before anything came of it may be sent once more (repeat.ts); redirects pass, nobody follows them. An event stream
  * ends with the session under which it was asked for.
  *
- * @returns a function that resolves when the answer has been passed on, or either side has left. It rejects
+ * @returns a function that resolves when the answer has been passed on or withheld, or either side has left. It rejects
  *   only while nothing has been answered: `body_too_large`, `upstream_busy`, `upstream_unreachable`,
  *   `upstream_timeout`, `upstream_invalid_response`
  */
@@ -72,7 +81,7 @@ export function createForward(deps: ForwardDeps): Forward {
       pools.addressesFor(server, route.timeouts, 'stream'),
     ]
 
-    return function toServers(req, res, exchange, signedIn) {
+    return function toServers(req, res, exchange, { signedIn, authorization }, withholds) {
       return new Promise((resolve, reject) => {
         if (res.destroyed || req.socket.destroyed) {
           resolve({ result: 'client_left', status: null })
@@ -87,7 +96,7 @@ export function createForward(deps: ForwardDeps): Forward {
           headers: req.headers,
           exchange,
           person: signedIn !== null && namesPerson ? personOf(signedIn) : null,
-          bearer: route.token === null ? null : (signedIn?.vault.access[route.token.slot]?.token ?? null),
+          authorization,
           contentLength: framing.kind === 'length' ? framing.length : null,
         })
         const corsHeaders = cors.answerHeaders(req.headers)
@@ -109,6 +118,7 @@ export function createForward(deps: ForwardDeps): Forward {
           timeouts: route.timeouts,
           signedIn,
           watch,
+          withholds,
           clientHeaders: (status, fields) => clientHeaders({ status, fields, exchange, cors: corsHeaders }),
           clientTrailers: filterTrailers,
           resolve,
@@ -119,10 +129,10 @@ export function createForward(deps: ForwardDeps): Forward {
     }
   }
 
-  return function forward(req, res, exchange, route, signedIn) {
+  return function forward(req, res, exchange, route, caller, withholds) {
     const rule = rules.get(route)
     if (rule === undefined) throw new TypeError('the route is of another configuration')
-    return rule(req, res, exchange, signedIn)
+    return rule(req, res, exchange, caller, withholds)
   }
 }
 

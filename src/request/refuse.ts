@@ -56,10 +56,11 @@ export function createRefuse(deps: RefuseDeps): Refuse {
     const status = isAsked ? statusForProxy(error) : undefined
     const origin = exchange?.target.origin ?? config.origins[0]
     if (exchange === undefined || !exchange.isNavigation || res.headersSent || res.destroyed) {
-      const info = { requestId: trail.requestId, isSecure: origin.isSecure, loginUrl: loginPath, cors: cors.answerHeaders(req.headers) }
+      const loginUrl = loginPath + queryOf(demandsOf(error))
+      const info = { requestId: trail.requestId, isSecure: origin.isSecure, loginUrl, cors: cors.answerHeaders(req.headers) }
       return sendProblem(res, error, status === undefined ? info : { ...info, status })
     }
-    if (route?.kind === 'page' && isSignedOut(error)) {
+    if (route?.kind === 'page' && isUnauthenticated(error)) {
       return isAsked ? tellOfLogin(res, exchange, error) : sendToLogin(res, exchange, error)
     }
     sendErrorPage(res, exchange, error, { status, signInPath: refused.signInPath })
@@ -81,20 +82,21 @@ export function createRefuse(deps: RefuseDeps): Refuse {
   /** So that a link in an e-mail works; what was asked for is kept. */
   function sendToLogin(res: ServerResponse, exchange: Exchange, error: GatewayError): void {
     const cookies = error.headers['set-cookie'] === undefined ? [] : ['set-cookie', error.headers['set-cookie']]
-    const location = loginAddress(exchange)
+    const location = loginAddress(exchange, error)
     res.writeHead(302, ['location', location, 'cache-control', 'no-store', 'x-request-id', exchange.requestId, ...cookies])
     res.end()
   }
 
-  function loginAddress({ target }: Exchange): string {
+  function loginAddress({ target }: Exchange, error: GatewayError): string {
     const asked = target.path + target.query
     // What the sign-in would not keep must not make its address too long to be asked for.
-    return asked.length > longestReturnTo ? loginPath : `${loginPath}?return_to=${encodeURIComponent(asked)}`
+    const returnTo: Record<string, string> = asked.length > longestReturnTo ? {} : { return_to: asked }
+    return loginPath + queryOf({ ...returnTo, ...demandsOf(error) })
   }
 
   /** The page is for proxies that pass our answer on as it is: Traefik and Envoy. */
   function tellOfLogin(res: ServerResponse, exchange: Exchange, error: GatewayError): void {
-    const to = loginAddress(exchange)
+    const to = loginAddress(exchange, error)
     const headers = problemHeaders(error, { requestId: exchange.requestId, isSecure: exchange.target.origin.isSecure })
     headers.push('sallyport-login', to)
     sendPage(res, exchange, { status: 401, headers, page: handOffPage({ brand: config.pages, purpose: 'signed_out', to }) })
@@ -113,9 +115,11 @@ export function createRefuse(deps: RefuseDeps): Refuse {
     const page = errorPage({
       brand: config.pages,
       code: known?.code ?? null,
+      ...(known?.reason === undefined ? {} : { reason: known.reason }),
       title,
       requestId,
       loginPath,
+      loginQuery: queryOf(demandsOf(error)),
       retryPath: target.path + target.query,
       ...(signInPath === undefined ? {} : { signInPath }),
     })
@@ -147,11 +151,23 @@ function statusForProxy(error: unknown): number | undefined {
 function withoutCookies(error: unknown): unknown {
   if (!(error instanceof GatewayError) || error.headers['set-cookie'] === undefined) return error
   const { 'set-cookie': _, ...headers } = error.headers
-  return new GatewayError(error.code, error.message, { headers })
+  return new GatewayError(error.code, error.message, { headers, login: error.login })
 }
 
-function isSignedOut(error: unknown): error is GatewayError {
-  return error instanceof GatewayError && describeError(error.code).status === 401 && error.code !== 'step_up_required'
+/** Whether signing in, for the first time or anew, is what the request lacks. */
+function isUnauthenticated(error: unknown): error is GatewayError {
+  return error instanceof GatewayError && describeError(error.code).status === 401
+}
+
+/** What the sign-in must be asked for so that it helps. */
+function demandsOf(error: unknown): Readonly<Record<string, string>> {
+  return error instanceof GatewayError ? error.login : {}
+}
+
+/** Percent-encoded throughout, with its `?`; empty when there is nothing to say. */
+function queryOf(params: Readonly<Record<string, string>>): string {
+  const pairs = Object.entries(params).map(([name, value]) => `${name}=${encodeURIComponent(value)}`)
+  return pairs.length === 0 ? '' : `?${pairs.join('&')}`
 }
 
 function logoOf(config: GatewayConfig): { readonly logo?: string } {

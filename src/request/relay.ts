@@ -22,6 +22,8 @@ export type ForwardOutcome =
   | { readonly result: 'stream_ended'; readonly status: number }
   /** The upstream, at this address, broke off in mid-answer, and so did we. */
   | { readonly result: 'cut'; readonly status: number; readonly error: Error; readonly upstream: string }
+  /** The upstream answered 401, and nothing of that has been passed on: `withholds` said so. */
+  | { readonly result: 'unauthorized'; readonly challenge: UpstreamFields[string] }
 
 export interface RelayParts {
   readonly req: IncomingMessage
@@ -35,6 +37,8 @@ export interface RelayParts {
   /** Null on a route without a session, and for who has none. */
   readonly signedIn: SignedIn | null
   readonly watch: Pick<Watch, 'add'>
+  /** Asked about a 401, before anything is passed on. */
+  readonly withholds: ((challenge: UpstreamFields[string]) => boolean) | undefined
   readonly clientHeaders: (status: number, fields: UpstreamFields) => string[]
   readonly clientTrailers: (fields: UpstreamFields) => Record<string, string | string[]>
   readonly resolve: (outcome: ForwardOutcome) => void
@@ -100,6 +104,10 @@ export class Relay implements Passenger {
     if (this.#stopIfClientLeft()) return
     if (status < 200) {
       this.#passInformational(controller, status, fields)
+      return
+    }
+    if (status === 401 && this.#parts.withholds?.(fields['www-authenticate']) === true) {
+      this.#withhold(fields['www-authenticate'])
       return
     }
     const { req, res, signedIn } = this.#parts
@@ -198,6 +206,13 @@ export class Relay implements Passenger {
     } catch {
       // Node takes only the plainest form of Link. A hint that is not given costs some milliseconds.
     }
+  }
+
+  /** The connection goes with it: to read the rest would take as long as the upstream likes. */
+  #withhold(challenge: UpstreamFields[string]): void {
+    this.#settle()
+    this.#parts.resolve({ result: 'unauthorized', challenge })
+    this.#stop(new Error('the answer is not passed on'))
   }
 
   /** A request whose client is gone must not go on: its answer would never drain, and the connection be lost. */

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { GatewayConfig, RouteRule, TokenDemand } from '../config/config.ts'
+import type { GatewayConfig, RouteRule } from '../config/config.ts'
 import { GatewayError } from '../errors.ts'
 import { clientAddress, createTrustedProxies } from '../http/client-address.ts'
 import { type Cors, isPreflight } from '../http/cors.ts'
@@ -13,15 +13,17 @@ import { describeFailure, type Log } from '../ops/log.ts'
 import { type Trail, writeRequest } from '../ops/trail.ts'
 import type { Families } from '../session/families.ts'
 import type { Credential, SignedIn } from '../session/session.ts'
-import { decideAccess, requireScopes } from './access.ts'
+import { decideAccess } from './access.ts'
+import { type Caller, type CallerDeps, createCallerStage } from './caller.ts'
 import { refuseCrossSite } from './cross-site.ts'
 import type { Forward } from './forward.ts'
 import type { Refuse } from './refuse.ts'
 import type { ForwardOutcome } from './relay.ts'
 import { admitMethod, matchRoute } from './route.ts'
 import { createSessionStage, type PresentedSession } from './session.ts'
+import { createUnauthorized, type Refused } from './unauthorized.ts'
 
-export interface StageDeps {
+export interface StageDeps extends CallerDeps {
   readonly config: GatewayConfig
   readonly now: () => number
   readonly log: Log
@@ -29,12 +31,13 @@ export interface StageDeps {
   readonly cookie: { readonly name: string; readonly isSecure: boolean }
   readonly readCookie: (raw: string) => Credential | null
   readonly families: Families
-  readonly freshToken: (signedIn: SignedIn, demand: TokenDemand) => SignedIn | Promise<SignedIn>
   readonly forward: Forward
   readonly refuse: Refuse
 }
 
 export type Stages = ReturnType<typeof createStages>
+
+type Withheld = Extract<ForwardOutcome, { readonly result: 'unauthorized' }>
 
 /** Binds the stages of a request to one configuration. Each is a plain function; gateway.ts has their order. */
 export function createStages(deps: StageDeps) {
@@ -50,17 +53,8 @@ export function createStages(deps: StageDeps) {
     return route
   }
 
-  /** A token for an audience has scopes of its own, which nobody knows before it is there. */
-  async function admitToken(demand: TokenDemand, scopes: readonly string[], signedIn: SignedIn | Promise<SignedIn>): Promise<SignedIn> {
-    const renewed = await signedIn
-    requireScopes(scopes, renewed, demand.slot)
-    return renewed
-  }
-
-  function freshToken(demand: TokenDemand, scopes: readonly string[], signedIn: SignedIn): SignedIn | Promise<SignedIn> {
-    const renewed = deps.freshToken(signedIn, demand)
-    return demand.slot === '' || scopes.length === 0 ? renewed : admitToken(demand, scopes, renewed)
-  }
+  const callers = createCallerStage(deps)
+  const unauthorized = createUnauthorized({ ...callers, forward: deps.forward, now })
 
   return {
     openTrail(req: RequestHead): Trail {
@@ -129,11 +123,16 @@ export function createStages(deps: StageDeps) {
       if (signedIn !== null && req.headers['sallyport-background'] !== '1') deps.families.touch(signedIn)
     },
 
-    freshToken(route: RouteRule, signedIn: SignedIn | null): SignedIn | null | Promise<SignedIn> {
-      return signedIn === null || route.token === null ? signedIn : freshToken(route.token, route.require.scopes, signedIn)
+    freshToken: callers.freshToken,
+
+    forward(req: IncomingMessage, res: ServerResponse, exchange: Exchange, route: RouteRule, caller: Caller) {
+      if (caller.signedIn === null) return deps.forward(req, res, exchange, route, caller)
+      return deps.forward(req, res, exchange, route, caller, challenge => unauthorized.withholds(req, route, caller, challenge))
     },
 
-    forward: deps.forward,
+    /** The upstream takes the token for none, or wants another sign-in of the person. */
+    tryAgain: (refused: Refused, { challenge }: Withheld): Promise<ForwardOutcome> => unauthorized.tryAgain(refused, challenge),
+
     refuse: deps.refuse,
 
     /** The upstream broke off after its answer had begun: the status alone would not say so. */
@@ -151,6 +150,16 @@ export function createStages(deps: StageDeps) {
         return admit(target, 'GET').kind === 'page'
       } catch {
         return false
+      }
+    },
+
+    /** For our own endpoints: whether a GET for this target would be sent to a step-up. */
+    asksForMore(target: Target, signedIn: SignedIn): boolean {
+      try {
+        decideAccess(admit(target, 'GET'), signedIn, now())
+        return false
+      } catch (error) {
+        return error instanceof GatewayError && error.code === 'step_up_required'
       }
     },
 

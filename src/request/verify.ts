@@ -7,6 +7,7 @@ import type { Exchange } from '../http/exchange.ts'
 import { addIdentityHeaders } from '../http/identity-headers.ts'
 import type { SignedIn } from '../session/session.ts'
 import { type AskedRequest, admitAsked, createReadAsked } from './asked.ts'
+import type { Caller } from './caller.ts'
 import type { Refuse } from './refuse.ts'
 
 export interface VerificationDeps {
@@ -42,10 +43,9 @@ export function createVerification({ config, refuse }: VerificationDeps) {
      * Lets a request through. The proxy copies these headers onto it, so all of them are always there: an empty one
      * overwrites what the client has said of itself.
      */
-    allow(asked: AskedRequest, res: ServerResponse, { requestId }: Exchange, route: RouteRule, signedIn: SignedIn | null): void {
-      const bearer = route.token === null ? undefined : signedIn?.vault.access[route.token.slot]?.token
+    allow(asked: AskedRequest, res: ServerResponse, { requestId }: Exchange, route: RouteRule, { signedIn, authorization }: Caller): void {
       const cookies = asked.headers.cookie === undefined ? '' : withoutCookies(asked.headers.cookie, isOwnCookie)
-      const headers = ['authorization', bearer === undefined ? '' : `Bearer ${bearer}`, 'cookie', cookies]
+      const headers = ['authorization', authorization ?? '', 'cookie', cookies]
 
       const identity: string[] = []
       if (signedIn !== null) addIdentityHeaders(identity, identityHeaders.get(route) ?? [], personOf(signedIn))

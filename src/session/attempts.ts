@@ -33,6 +33,8 @@ export interface AttemptInput {
   /** Seconds, when the authorization request asks for it. */
   readonly maxAge?: number
   readonly acrValues?: string
+  /** The session that is to be raised by it: it began with `maxAge` or `acrValues` while that one lived. */
+  readonly stepUp?: string
   /** `prompt=none`: the provider was not to ask the person anything. */
   readonly isSilent?: boolean
 }

@@ -6,6 +6,9 @@ import { createExpressStore } from './express-store.ts'
 import type { Families } from './families.ts'
 import type { Beginning, Credential, SignIn } from './session.ts'
 
+/** What a request's next session id is to be, where it is not a new one. */
+const handedOver = new WeakMap<object, Credential>()
+
 /**
  * Creates the session engine of our own endpoints: express-session, whose sessions are families.
  *
@@ -22,7 +25,7 @@ export function createExpressSession(deps: {
     name: deps.cookie.name,
     secret: [...deps.keys],
     store: createExpressStore(deps.families),
-    genid: () => formatCredential(createCredential(deps.random)),
+    genid: req => formatCredential(handedOver.get(req) ?? createCredential(deps.random)),
     cookie: { path: '/', httpOnly: true, sameSite: 'strict', secure: deps.cookie.isSecure },
     resave: false,
     saveUninitialized: false,
@@ -57,6 +60,16 @@ export async function beginSession(
     releaseSession(req)
     throw error instanceof GatewayError ? error : new GatewayError('store_unavailable', 'The session could not be saved.', { cause: error })
   }
+}
+
+/**
+ * Hands this browser another credential for the session that it has: the one in its cookie opens nothing any more, and
+ * so its end, which express-session asks the store for, ends nothing.
+ */
+export async function handOver(req: Request, next: Credential): Promise<void> {
+  handedOver.set(req, next)
+  // Whether or not the store answered: the session is there, and who does not learn its new secret has lost it.
+  await settle(done => req.session.regenerate(() => done()))
 }
 
 /** Forgets the session behind the cookie, which has ended, and ends it where it has not. */

@@ -1,8 +1,20 @@
+import { GatewayError } from '../errors.ts'
 import type { Audit } from '../ops/audit.ts'
 import { type FamilyRecords, readTombstone, type Store } from '../store/store.ts'
 import { rootMember } from './credential.ts'
 import { isTouchDue, lifeOf, nextDeadline, passedDeadline, pushIdle, type Timeouts, tombstoneLifeMs } from './deadlines.ts'
-import { type OpenedFamily, type OpenFailure, openFamily, openUnheld, sealNewFamily, sealTouched, sealVault } from './family-records.ts'
+import {
+  type OpenedFamily,
+  type OpenFailure,
+  openFamily,
+  openUnheld,
+  raiseRecord,
+  replaceGrant,
+  sealNewFamily,
+  sealRotated,
+  sealTouched,
+  sealVault,
+} from './family-records.ts'
 import type { Sealing } from './sealing.ts'
 import type { Beginning, Credential, Ended, EndReason, SessionRecord, SignedIn, SignIn, Vault } from './session.ts'
 import type { SessionIndex } from './session-index.ts'
@@ -11,7 +23,13 @@ import type { SessionIndex } from './session-index.ts'
 export type FamilyState =
   | { readonly state: 'live'; readonly signedIn: SignedIn }
   | { readonly state: 'ended'; readonly reason: EndReason }
-  | { readonly state: 'none' }
+  /** With `hasOtherSecret` there is a session of this id, and the secret is not its own, or no longer. */
+  | { readonly state: 'none'; readonly hasOtherSecret?: boolean }
+
+/** Whether there is no session any more; one that lives under another secret is not over. */
+export function isOver(family: FamilyState): boolean {
+  return family.state === 'ended' || (family.state === 'none' && family.hasOtherSecret !== true)
+}
 
 /** Families: a session, its grant's tokens, and all that is done to them. Every method may throw `store_unavailable`. */
 export interface Families {
@@ -27,6 +45,15 @@ export interface Families {
   touch(signedIn: SignedIn): void
   /** Writes the vault if nobody else has since it was read; null when somebody has, or the family ended. */
   saveVault(signedIn: SignedIn, next: Omit<Vault, 'version'>): Promise<SignedIn | null>
+  /**
+   * Puts another sign-in of the same person in place of the one that the session came of. From then on only `next`
+   * opens it. The caller holds the grant's lease.
+   *
+   * @returns the session as it is then; what it has become instead when it ended, or somebody else was faster
+   */
+  stepUp(held: Credential, next: Credential, signIn: SignIn): Promise<FamilyState>
+  /** Why a family is over, for whoever does not hold it; null when it lives, or nobody remembers. */
+  whyEnded(familyId: string): Promise<EndReason | null>
   /**
    * Ends the family for who holds the credential.
    *
@@ -49,8 +76,8 @@ export interface FamiliesDeps {
   readonly onLapsed: (ended: Ended) => void
 }
 
-/** How often an ending looks again after somebody else has written. */
-const mostRounds = 3
+/** How often an ending, or a step-up, looks again after somebody else has written. */
+const mostRounds = 6
 
 export function createFamilies(deps: FamiliesDeps): Families {
   const { store, sealing, index, settings, now, audit } = deps
@@ -82,7 +109,7 @@ export function createFamilies(deps: FamiliesDeps): Families {
       return endNow(credential.familyId, nextDeadline(why.record), records, { record: why.record, vault: null })
     audit('record_rejected', { reason: why.failure, session_id: credential.familyId })
     if (why.failure === 'altered') endNow(credential.familyId, 'revoked', records, null)
-    return { state: 'none' }
+    return { state: 'none', hasOtherSecret: why.failure === 'wrong_secret' }
   }
 
   /** Nobody waits for it: whatever becomes of the write, the record itself refuses the next request as well. */
@@ -186,6 +213,34 @@ export function createFamilies(deps: FamiliesDeps): Families {
       const saved = { ...family, vault: sealed, signedIn: { ...family.signedIn, vault } }
       opened.set(signedIn.credential, saved)
       return saved.signedIn
+    },
+
+    // The tokens first: where the second write fails the session is as it was, with newer tokens of the same person,
+    // and its holder can still open it. The other way round nobody could.
+    async stepUp(held, next, signIn) {
+      let isVaultWritten = false
+      for (let round = 0; round < mostRounds; round += 1) {
+        const state = judge(held, await store.readFamily(held.familyId, held.member))
+        const family = opened.get(held)
+        if (state.state !== 'live' || family === undefined) return state
+        if (!isVaultWritten) {
+          const vault = replaceGrant(family.signedIn.vault, signIn)
+          isVaultWritten = await store.replaceVault(held.familyId, family.vault, sealVault(family, vault))
+          // Read anew in either case: what was written is what the record is written beside.
+          continue
+        }
+        const record = raiseRecord(family.signedIn.record, signIn, settings, now())
+        await index.add(held.familyId, record)
+        const sealed = sealRotated(sealing, family, next, record)
+        if (!(await store.replaceSession(held.familyId, held.member, family.session, sealed, lifeOf(record, now())))) continue
+        return judge(next, { session: sealed, vault: family.vault })
+      }
+      throw new GatewayError('store_unavailable', 'Others write the same session faster than the step-up.')
+    },
+
+    async whyEnded(familyId) {
+      const { session } = await store.readFamily(familyId, rootMember)
+      return session === null ? null : (readTombstone(session) as EndReason | null)
     },
 
     end(credential, reason, vaultVersion) {

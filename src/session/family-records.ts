@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { FamilyRecords } from '../store/store.ts'
 import { hashSecret, rootMember, secretFits } from './credential.ts'
-import { startClocks, type Timeouts } from './deadlines.ts'
+import { pushIdle, startClocks, type Timeouts } from './deadlines.ts'
 import { openUnder, type SealFailure, type Sealing, sealUnder } from './sealing.ts'
 import type { Beginning, Credential, Ended, SessionRecord, SignedIn, SignIn, Vault } from './session.ts'
 
@@ -114,6 +114,33 @@ export function sealTouched(sealing: Sealing, family: OpenedFamily, touched: Ses
   const { credential, record } = family.signedIn
   const wrap = sealing.isCurrent(record.wrap) ? record.wrap : wrapDataKey(sealing, credential, record.sealing, family.dataKey)
   return sealRecord(sealing, credential, { ...touched, version: record.version + 1, wrap })
+}
+
+/** The session record after a step-up: another secret opens it, and what it wraps. */
+export function sealRotated(sealing: Sealing, family: OpenedFamily, next: Credential, record: SessionRecord): string {
+  const rotated = {
+    ...record,
+    version: family.signedIn.record.version + 1,
+    secretHash: hashSecret(next.secret),
+    wrap: wrapDataKey(sealing, next, record.sealing, family.dataKey),
+  }
+  return sealRecord(sealing, next, rotated)
+}
+
+/** What another sign-in of the same person changes in the record. Its id, place, beginning and absolute clock stay. */
+export function raiseRecord(record: SessionRecord, signIn: SignIn, timeouts: Timeouts, now: number): SessionRecord {
+  const { sid, authTime, acr, amr, access } = signIn
+  return { ...pushIdle(record, timeouts, now), sid, authTime, acr, amr, scopes: access.scopes }
+}
+
+/**
+ * The vault with the grant of another sign-in. The tokens for other audiences came of the old grant and say its level:
+ * they go. Where the new one brought no refresh token, the old one and what goes with it stay.
+ */
+export function replaceGrant(vault: Vault, signIn: SignIn): Vault {
+  const { idToken, access, claims } = signIn
+  const { refreshToken, grantExpiresAt, audiences, scopes } = signIn.refreshToken === null ? vault : signIn
+  return { version: vault.version + 1, refreshToken, grantExpiresAt, audiences, scopes, idToken, access: { '': access }, claims }
 }
 
 /** The vault, sealed under the family's data key. */

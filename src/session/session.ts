@@ -43,8 +43,8 @@ export interface Vault {
   /** Grows by one with every write. */
   readonly version: number
   readonly refreshToken: string | null
-  /** Kept only where the provider's logout needs it as a hint. */
-  readonly idToken: string | null
+  /** Kept only where a route attaches it, or the provider's logout needs it as a hint. */
+  readonly idToken: KeptToken | null
   /** When the grant ends at the provider, where it says so; it moves with every renewal. */
   readonly grantExpiresAt: number | null
   /** Audiences that the sign-in named; null where the provider wants to hear of none, and any may be asked for. */
@@ -56,12 +56,15 @@ export interface Vault {
   readonly claims: Readonly<Record<string, unknown>>
 }
 
-export interface AccessToken {
+export interface KeptToken {
   readonly token: string
-  /** What the provider granted, which may be less than what was asked. */
-  readonly scopes: readonly string[]
   readonly expiresAt: number
   readonly refreshedAt: number
+}
+
+export interface AccessToken extends KeptToken {
+  /** What the provider granted, which may be less than what was asked. */
+  readonly scopes: readonly string[]
 }
 
 /** What a holder presents: `<family id>.<member>.<secret>`. */
@@ -111,7 +114,7 @@ export interface SignIn {
   readonly acr: string | null
   readonly amr: readonly string[]
   readonly sid: string | null
-  readonly idToken: string | null
+  readonly idToken: KeptToken | null
   readonly refreshToken: string | null
   /** Until when the provider says that the refresh token can be used; null when it says nothing, or that it has no end. */
   readonly grantExpiresAt: number | null

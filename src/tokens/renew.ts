@@ -1,16 +1,23 @@
 import type { TokenDemand } from '../config/config.ts'
+import { ownToken } from '../config/own-token.ts'
 import { GatewayError } from '../errors.ts'
 import type { Provider, Refreshed } from '../oidc/provider.ts'
 import type { Audit } from '../ops/audit.ts'
-import type { Families, FamilyState } from '../session/families.ts'
+import { type Families, type FamilyState, isOver } from '../session/families.ts'
 import { createRecent } from '../session/recent.ts'
 import type { SignedIn, Vault } from '../session/session.ts'
+import { createExchange } from './exchange.ts'
+import { freshnessOf } from './freshness.ts'
 import type { WithLease } from './lease.ts'
+import { outcomeOf, whoOf } from './outcome.ts'
 import type { Revoke } from './revoke.ts'
+import { isRenewable, tokenOf } from './token-of.ts'
 import { createUnsaved, type Unsaved } from './unsaved.ts'
 
 /** After a failed renewal the IdP is left alone this long, for this token: a page's burst is not a storm. */
 const coolDownMs = 5_000
+/** What it refuses for one token it will go on refusing; meanwhile other tokens of the grant are asked for as ever. */
+const refusedMs = 60_000
 
 /**
  * How often, and for how long, it is looked for what another replica got that was cut off from the store: that is
@@ -35,7 +42,7 @@ export interface Renew {
    *
    * @returns the same session with the token
    * @throws {GatewayError} `session_expired` or `session_revoked` when the grant or the session is no more;
-   *   `insufficient_scope` when there is nothing to draw a token from; `idp_unavailable` when the IdP cannot be
+   *   `insufficient_scope` when there is nothing to draw a token from, or the IdP refuses this one; `idp_unavailable` when the IdP cannot be
    *   asked, or somebody else is still asking; `store_unavailable`
    */
   (seen: SignedIn, demand: TokenDemand): Promise<SignedIn>
@@ -55,8 +62,9 @@ export function createRenew(deps: RenewDeps): Renew {
   const inFlight = new Map<string, Promise<SignedIn>>()
   /** The last renewal of each family in this process: the next one waits for it here, not at the lease. */
   const queues = new Map<string, Promise<unknown>>()
-  const failures = createRecent<{ readonly until: number; readonly error: unknown }>({ limit: 4096, generationMs: coolDownMs, now })
+  const failures = createRecent<{ readonly until: number; readonly error: unknown }>({ limit: 4096, generationMs: refusedMs, now })
   const unsaved = createUnsaved({ save, pause: deps.pause, now })
+  const exchange = createExchange({ families, revoke, audit })
 
   async function renewInTurn(seen: SignedIn, demand: TokenDemand): Promise<SignedIn> {
     const patienceMs = providers.get(seen.record.provider)?.config.timeoutMs ?? 0
@@ -76,13 +84,31 @@ export function createRenew(deps: RenewDeps): Renew {
     if (kept !== undefined) current = await keep(current, kept)
     if (isRenewed(current, seen, demand)) return current
     requireNamed(current, demand)
-
     const provider = providers.get(current.record.provider)
-    const { refreshToken } = current.vault
-    if (provider === undefined || refreshToken === null) return await settleWithout(current, demand)
+    if (provider === undefined || !isRenewable(current.vault, demand)) return await settleWithout(current, demand)
+    if (demand.kind === 'exchange') return await exchange(await withOwnToken(current, provider), demand, provider)
+    if (demand.kind !== 'id_token') return await refreshHeld(current, demand, provider)
+
+    const renewed = await refreshHeld(current, ownToken, provider)
+    if (isRenewed(renewed, seen, demand)) return renewed
+    throw new GatewayError('insufficient_scope', 'The provider gives no new ID token with a refresh.', { reason: 'id_token_not_renewed' })
+  }
+
+  /** The session with an own token that outlives a question to the IdP. */
+  async function withOwnToken(current: SignedIn, provider: Provider): Promise<SignedIn> {
+    const own = tokenOf(current.vault, ownToken)
+    if (own !== undefined && freshnessOf(own, now()) !== 'late') return current
+    if (isRenewable(current.vault, ownToken)) return await refreshHeld(current, ownToken, provider)
+    return own !== undefined && own.expiresAt > now() ? current : await settleWithout(current, ownToken)
+  }
+
+  async function refreshHeld(current: SignedIn, demand: TokenDemand, provider: Provider): Promise<SignedIn> {
+    const refreshToken = current.vault.refreshToken ?? ''
     const { timeoutMs } = provider.config
-    if (!(await withLease.beginSpending(current.sessionId, current.vault.version)) && (await isStoredByOther(current, timeoutMs)))
-      return await renewHeld(seen, demand)
+    if (!(await withLease.beginSpending(current.sessionId, current.vault.version)) && (await isStoredByOther(current, timeoutMs))) {
+      const newer = liveOrThrow(await families.read(current.credential))
+      return isRenewed(newer, current, demand) ? newer : await refreshHeld(newer, demand, provider)
+    }
     try {
       const refreshed = await provider.refresh({ ...requestOf(current, demand), refreshToken, sub: current.record.sub })
       return await keep(current, { slot: demand.slot, refreshed })
@@ -90,7 +116,7 @@ export function createRenew(deps: RenewDeps): Renew {
       if (!(error instanceof GatewayError)) throw error
       if (error.code === 'store_unavailable') throw error
       withLease.endSpending(current.sessionId, current.vault.version)
-      audit('renewal', { ...describe(current), ...outcomeOf(error) })
+      audit('renewal', { ...whoOf(current), ...outcomeOf(error) })
       if (error.code === 'session_expired' || error.code === 'access_denied') return await settleRefusal(current, demand, error)
       throw error
     }
@@ -122,14 +148,14 @@ export function createRenew(deps: RenewDeps): Renew {
     const saved = await families.saveVault(current, withTokens(current.vault, slot, refreshed))
     withLease.endSpending(current.sessionId, current.vault.version)
     if (saved !== null) {
-      audit('renewal', { ...describe(current), outcome: 'ok' })
+      audit('renewal', { ...whoOf(current), outcome: 'ok' })
       return saved
     }
     const family = await families.read(current.credential)
-    if (family.state !== 'live') {
-      // A logout came between, and wins (RTK-08). A family that lives keeps its grant, of which these tokens are a part.
+    if (isOver(family)) {
+      // A logout came between, and wins (RTK-08). A family that lives keeps its grant, of which these tokens may be a part.
       revoke(current.sessionId, current.record, { refreshToken: refreshed.refreshToken, access: { [slot]: refreshed.access } })
-      audit('renewal', { ...describe(current), outcome: 'failed', reason: 'ended_meanwhile' })
+      audit('renewal', { ...whoOf(current), outcome: 'failed', reason: 'ended_meanwhile' })
     }
     return null
   }
@@ -142,7 +168,7 @@ export function createRenew(deps: RenewDeps): Renew {
       })
     }
     if ((await families.end(current.credential, 'expired', current.vault.version)) !== null) {
-      audit('session_ended', { ...describe(current), reason: 'not_renewable' })
+      audit('session_ended', { ...whoOf(current), reason: 'not_renewable' })
     }
     throw new GatewayError('session_expired', 'The access token has run out and there is no refresh token.', { reason: 'not_renewable' })
   }
@@ -151,7 +177,7 @@ export function createRenew(deps: RenewDeps): Renew {
   async function settleRefusal(used: SignedIn, demand: TokenDemand, refusal: GatewayError): Promise<SignedIn> {
     const ended = await families.end(used.credential, 'expired', used.vault.version)
     if (ended !== null) {
-      audit('session_ended', { ...describe(used), reason: 'grant_refused' })
+      audit('session_ended', { ...whoOf(used), reason: 'grant_refused' })
       // Also where the provider refused: access tokens drawn from the grant may live on there.
       revoke.ended(ended)
       throw refusal
@@ -171,7 +197,8 @@ export function createRenew(deps: RenewDeps): Renew {
     })
     return turn
       .catch(error => {
-        if (isOutage(error)) failures.set(key, { until: now() + coolDownMs, error })
+        const restMs = restAfter(error)
+        if (restMs > 0) failures.set(failureKey(seen, demand), { until: now() + restMs, error })
         throw error
       })
       .finally(() => inFlight.delete(key))
@@ -179,7 +206,7 @@ export function createRenew(deps: RenewDeps): Renew {
 
   function renew(seen: SignedIn, demand: TokenDemand): Promise<SignedIn> {
     const key = `${seen.sessionId} ${demand.slot}`
-    const failure = failures.get(key)
+    const failure = failures.get(failureKey(seen, demand))
     if (failure !== undefined && failure.until > now()) return Promise.reject(failure.error)
     let pending = inFlight.get(key)
     if (pending === undefined) {
@@ -197,14 +224,14 @@ export function createRenew(deps: RenewDeps): Renew {
 }
 
 /** Whether the token is another one than was seen: then the refresh token that was seen may be spent. */
-function isRenewed(current: SignedIn, seen: SignedIn, { slot }: TokenDemand): boolean {
-  const [newer, older] = [current.vault.access[slot], seen.vault.access[slot]]
+function isRenewed(current: SignedIn, seen: SignedIn, demand: TokenDemand): boolean {
+  const [newer, older] = [tokenOf(current.vault, demand), tokenOf(seen.vault, demand)]
   return newer !== undefined && (newer.token !== older?.token || newer.refreshedAt !== older.refreshedAt)
 }
 
 /** To be asked for an audience that the sign-in did not name makes some providers end the whole grant (RFC 8707 §2.2). */
-function requireNamed({ vault }: SignedIn, { audience }: TokenDemand): void {
-  if (audience === null || vault.audiences === null || vault.audiences.includes(audience)) return
+function requireNamed({ vault }: SignedIn, { kind, audience }: TokenDemand): void {
+  if (kind !== 'audience' || audience === null || vault.audiences === null || vault.audiences.includes(audience)) return
   throw new GatewayError('insufficient_scope', 'The session began before this audience was configured: the person must sign in again.', {
     reason: 'audience_not_named',
   })
@@ -232,16 +259,15 @@ function liveOrThrow(family: FamilyState): SignedIn {
   throw new GatewayError('session_revoked', 'The session ended while its tokens were being renewed.', { reason: 'ended_meanwhile' })
 }
 
-function isOutage(error: unknown): boolean {
-  return error instanceof GatewayError && error.code === 'idp_unavailable'
+/** A step-up brings another grant, and another secret with it. */
+function failureKey({ record }: SignedIn, { slot }: TokenDemand): string {
+  return `${record.secretHash} ${slot}`
 }
 
-function describe(signedIn: SignedIn) {
-  return { provider: signedIn.record.provider, sub: signedIn.record.sub, session_id: signedIn.sessionId }
-}
-
-function outcomeOf({ code, reason }: GatewayError) {
-  return { outcome: 'failed', code, ...(reason === undefined ? {} : { reason }) } as const
+function restAfter(error: unknown): number {
+  if (!(error instanceof GatewayError)) return 0
+  if (error.code === 'insufficient_scope') return refusedMs
+  return error.code === 'idp_unavailable' ? coolDownMs : 0
 }
 
 function ignore(): void {}

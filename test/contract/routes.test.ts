@@ -20,7 +20,7 @@ function start(): Promise<TestGateway> {
         { path: '/api/orders', upstream: to, access: 'signed-in', token: 'access', methods: ['GET', 'POST'], limits: { body: '1KiB' } },
         { path: '/api/ops', upstream: to, access: 'signed-in', require: { claims: { groups: ['ops', 'admin'] } } },
         { path: '/api/mail', upstream: to, access: 'signed-in', require: { scopes: ['email'] } },
-        { path: '/api/vault', upstream: to, access: 'signed-in', require: { acr: ['urn:mfa'] } },
+        { path: '/api/vault', kind: 'api', upstream: to, access: 'signed-in', require: { acr: ['urn:mfa'] } },
         { path: '/api/fresh', upstream: to, access: 'signed-in', require: { maxAge: '5m' } },
         {
           path: '/api/me',

@@ -97,7 +97,7 @@ describe('a logout token', async () => {
     const { provider: hinted } = createProviderUnderTest(idp, { logout: { hint: 'id_token_hint', params: {} } })
     const { idToken, access } = await signIn(hinted, idp)
 
-    for (const token of [idToken ?? '', access.token])
+    for (const token of [idToken?.token ?? '', access.token])
       await assert.rejects(provider.verifyLogoutToken(token), gatewayError('bad_request', 'logout_token_type'))
   })
 

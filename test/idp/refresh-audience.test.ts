@@ -122,7 +122,7 @@ describe('tokens for several APIs, at a real provider', async () => {
     const { provider, request } = await signedIn({}, [orders])
     const before = idp.reuses()
 
-    await assert.rejects(provider.refresh({ ...request, audience: invoices }), gatewayError('idp_unavailable', 'invalid_target'))
+    await assert.rejects(provider.refresh({ ...request, audience: invoices }), gatewayError('insufficient_scope', 'invalid_target'))
 
     await assert.rejects(provider.refresh(request), gatewayError('session_expired', 'invalid_grant'))
     assert.equal(idp.reuses() - before, 1)

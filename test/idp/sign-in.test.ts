@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { after, describe, it } from 'node:test'
+import { decodeJwt } from 'jose'
 import { startIdentityProvider } from '../support/identity-provider.ts'
 import { startLyingProvider } from '../support/lying-provider.ts'
 import { createProviderUnderTest, fetchCallback, gatewayError, newAttempt, redirectUri, signIn } from '../support/provider-under-test.ts'
@@ -206,7 +207,8 @@ describe('signing in at a real provider', async () => {
 
     const { idToken } = await signIn(provider, idp)
 
-    assert.ok(idToken !== null && idp.issued.has(idToken))
+    assert.ok(idToken !== null && idp.issued.has(idToken.token))
+    assert.equal(idToken.expiresAt, Number(decodeJwt(idToken.token).exp) * 1000)
   })
 })
 

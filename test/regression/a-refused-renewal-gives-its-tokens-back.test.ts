@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { describe, it } from 'node:test'
+import { ownToken } from '../../src/config/own-token.ts'
 import { GatewayError } from '../../src/errors.ts'
 import type { Provider } from '../../src/oidc/provider.ts'
 import { createCredential, randomToken } from '../../src/session/credential.ts'
@@ -49,7 +50,7 @@ describe('A session that ends because its renewal was refused', () => {
       const seen = await families.read(credential)
       assert.ok(seen.state === 'live')
 
-      await assert.rejects(renew(seen.signedIn, { slot: '', audience: null, scopes: [] }), GatewayError)
+      await assert.rejects(renew(seen.signedIn, ownToken), GatewayError)
       await revoke.settle(1_000)
 
       assert.equal((await families.read(credential)).state, 'ended')

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { beforeEach, describe, it } from 'node:test'
-import type { TokenDemand } from '../../src/config/config.ts'
+import { ownToken } from '../../src/config/own-token.ts'
 import { GatewayError } from '../../src/errors.ts'
 import type { Provider, Refreshed } from '../../src/oidc/provider.ts'
 import { createCredential, randomToken } from '../../src/session/credential.ts'
@@ -25,7 +25,6 @@ import { makeSignIn } from '../support/sign-in.ts'
  * Whoever finds that said waits a while for what the other one got.
  */
 
-const own: TokenDemand = { slot: '', audience: null, scopes: [] }
 const leaseMs = 10_000
 
 let now: number
@@ -59,7 +58,7 @@ function createReplica(isAway: () => boolean = () => false) {
     const family = await families.read({ ...credential })
     return family.state === 'live' ? family.signedIn : assert.fail(family.state)
   }
-  return { families, read, renew: async () => (await renew(await read(), own)).vault.refreshToken }
+  return { families, read, renew: async () => (await renew(await read(), ownToken)).vault.refreshToken }
 }
 
 beforeEach(async () => {

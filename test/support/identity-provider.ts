@@ -5,7 +5,8 @@ import type { AddressInfo } from 'node:net'
 import Provider from 'oidc-provider'
 import { makeCertificate } from './certificate.ts'
 import { type CookieJar, createPlainBrowser } from './idp-browser.ts'
-import { configurationOf, type IdpSettings } from './idp-configuration.ts'
+import { configurationOf, type IdpSettings, ordersAudience } from './idp-configuration.ts'
+import { addTokenExchange, exchangeGrant } from './idp-exchange.ts'
 import { interact, type SignInForm } from './idp-interaction.ts'
 import { createIdpKey, type SigningAlgorithm } from './idp-key.ts'
 import { forgeLogoutToken, type LogoutTokenChanges } from './idp-logout-token.ts'
@@ -98,7 +99,7 @@ export async function startIdentityProvider(options: IdentityProviderOptions = {
     // Characters that client_secret_basic must form-encode first (RFC 6749 §2.3.1).
     client_secret: `client secret: & +%/= ${randomBytes(9).toString('base64url')}`,
     token_endpoint_auth_method: clientAuth,
-    grant_types: ['authorization_code', 'refresh_token'],
+    grant_types: ['authorization_code', 'refresh_token', 'client_credentials', exchangeGrant],
     redirect_uris: [...(options.redirectUris ?? [])],
     post_logout_redirect_uris: [...(options.postLogoutRedirectUris ?? [])],
     ...backChannelOf(options.backChannelUri),
@@ -128,6 +129,11 @@ export async function startIdentityProvider(options: IdentityProviderOptions = {
       accessTokenSeconds: () => accessTokenSeconds,
     }),
   )
+  addTokenExchange(provider, {
+    key,
+    audiences: () => options.audiences ?? [ordersAudience],
+    accessTokenSeconds: () => accessTokenSeconds,
+  })
   const witness = createWitness(provider)
 
   const serve = provider.callback()

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { TLSSocket } from 'node:tls'
 import { type Configuration, errors, type KoaContextWithOIDC } from 'oidc-provider'
+import { scopesOf } from './idp-exchange.ts'
 import type { IdpKey } from './idp-key.ts'
 import type { createPeople } from './idp-people.ts'
 import type { IdpStore } from './idp-store.ts'
@@ -82,6 +83,7 @@ export function configurationOf(settings: IdpSettings): Configuration {
     ttl: {
       AccessToken: settings.accessTokenSeconds,
       AuthorizationCode: 60,
+      ClientCredentials: settings.accessTokenSeconds,
       Grant: 86_400,
       IdToken: 300,
       Interaction: 600,
@@ -90,6 +92,7 @@ export function configurationOf(settings: IdpSettings): Configuration {
     },
     features: {
       devInteractions: { enabled: false },
+      clientCredentials: { enabled: true },
       pushedAuthorizationRequests: { enabled: settings.par !== 'off', requirePushedAuthorizationRequests: settings.par === 'required' },
       mTLS: {
         enabled: settings.certificateOrigin !== null,
@@ -109,10 +112,9 @@ export function configurationOf(settings: IdpSettings): Configuration {
         useGrantedResource: () => isJwt,
         getResourceServerInfo(_ctx, resource) {
           if (!(audiences.length === 0 ? [ordersAudience] : audiences).includes(resource)) throw new errors.InvalidTarget()
-          const [name = ''] = new URL(resource).hostname.split('.')
           return {
             audience: resource,
-            scope: `${name}.read ${name}.write`,
+            scope: scopesOf(resource).join(' '),
             accessTokenFormat: 'jwt',
             accessTokenTTL: settings.accessTokenSeconds(),
             jwt: { sign: { alg } },

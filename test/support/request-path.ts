@@ -15,6 +15,7 @@ import { readTarget } from '../../src/http/target.ts'
 import { createPublicServer } from '../../src/listeners.ts'
 import type { LogFields } from '../../src/ops/fields.ts'
 import { decideAccess } from '../../src/request/access.ts'
+import { callerOf } from '../../src/request/caller.ts'
 import { refuseCrossSite } from '../../src/request/cross-site.ts'
 import { createForward } from '../../src/request/forward.ts'
 import type { ForwardOutcome } from '../../src/request/relay.ts'
@@ -104,7 +105,8 @@ export async function startRequestPath(options: RequestPathOptions): Promise<Req
       await options.lookUp?.()
       const signedIn = route.access === 'anyone' ? null : (options.signedIn ?? null)
       decideAccess(route, signedIn, Date.now())
-      outcomes.push(await forward(req, res, exchange, route, signedIn))
+      const nobody = { signedIn, token: null, authorization: null }
+      outcomes.push(await forward(req, res, exchange, route, signedIn === null ? nobody : callerOf(route, signedIn)))
     } catch (error) {
       errors.push(error)
       sendProblem(res, error, { requestId: id, isSecure: true, loginUrl: '/auth/login', cors: cors.answerHeaders(req.headers) })

@@ -132,35 +132,47 @@ describe('a compiled configuration', () => {
     )
   })
 
-  it('keeps tokens for one audience and the same scopes in one slot, apart from all others', () => {
+  it('RES-02 keeps what is one token in one slot, and apart from all others', () => {
     const scopes = ['openid', 'orders.read', 'orders.write']
     const { main } = (parse(base) as { identityProviders: { main: Options } }).identityProviders
-    const demands = [
-      'none',
+    const api = 'https://orders.example.test'
+    const different = [
       'access',
-      { audience: 'https://orders.example.test' },
-      { audience: 'https://orders.example.test', scopes: ['orders.write', 'orders.read'] },
-      { audience: 'https://orders.example.test', scopes: ['orders.read', 'orders.write'] },
+      'id_token',
+      { audience: api },
+      { audience: api, scopes: ['orders.read'] },
       { audience: 'constructor' },
+      { exchange: { audience: api } },
+      { exchange: { resource: api } },
+      { exchange: { audience: api, resource: api } },
+      { exchange: { audience: api, scopes: ['orders.read'] } },
+      { exchange: { audience: 'orders.read' } },
+      { client: { provider: 'main', audience: api } },
+      { client: { provider: 'main', audience: api, scopes: ['orders.read'] } },
+    ]
+    const alike = [
+      { audience: api, scopes: ['orders.write', 'orders.read'] },
+      { audience: api, scopes: ['orders.read', 'orders.write'] },
     ]
 
     const { routes } = compile({
       identityProviders: { main: { ...main, scopes, audienceParameter: 'audience' } },
-      routes: demands.map((token, i) => ({ path: `/${i}`, upstream: 'http://web:3000', token })),
+      routes: ['none', ...different, ...alike].map((token, i) => ({ path: `/${i}`, upstream: 'http://web:3000', token })),
     })
 
-    const [none, access, whole, first, second, awkward] = routes.map(({ token }) => token)
+    const [none, ...tokens] = routes.map(({ token }) => token)
+    const slots = tokens.map(token => (token !== null && token !== undefined && 'slot' in token ? token.slot : assert.fail()))
     assert.equal(none, null)
-    assert.deepEqual(access, { slot: '', audience: null, scopes: [] })
-    assert.deepEqual(whole, { slot: 'https://orders.example.test ', audience: 'https://orders.example.test', scopes: [] })
-    assert.deepEqual(first, second)
-    assert.deepEqual(first?.scopes, ['orders.read', 'orders.write'])
-    assert.equal(new Set([access, whole, first, awkward].map(token => token?.slot)).size, 4)
-    assert.equal((awkward?.slot ?? '') in {}, false)
+    assert.deepEqual(tokens[0], { kind: 'access', slot: '', audience: null, resource: null, scopes: [] })
+    assert.deepEqual(tokens[2], { kind: 'audience', slot: `${api} `, audience: api, resource: null, scopes: [] })
+    assert.equal(new Set(slots).size, different.length + 1)
+    assert.deepEqual(tokens.at(-2), tokens.at(-1))
     assert.deepEqual(
-      routes.map(({ kind }) => kind),
-      ['page', 'api', 'api', 'api', 'api', 'api'],
+      slots.filter(slot => slot in {}),
+      [],
     )
+    assert.deepEqual(new Set(routes.map(({ kind }) => kind)), new Set(['page', 'api']))
+    assert.equal(routes[0]?.kind, 'page')
   })
 
   it('knows an origin by what browsers send', () => {

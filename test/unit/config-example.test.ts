@@ -58,7 +58,7 @@ describe('config/gateway.example.yaml', () => {
 
     const config = loadConfig([join(folder, 'gateway.yaml')], env)
 
-    assert.equal(config.routes.length, 3)
+    assert.equal(config.routes.length, 6)
     assert.deepEqual(config.routes[1]?.upstream, { kind: 'files', folder: join(folder, 'dist'), fallback: 'index.html' })
     assert.equal(config.routes[0]?.setHeaders['X-Api-Key'], env.ORDERS_API_KEY)
     assert.match(config.listen.tls?.cert.toString() ?? '', /BEGIN CERTIFICATE/)

@@ -16,8 +16,20 @@ import { createRevoke } from '../../src/tokens/revoke.ts'
 import { beginning, makeFamilies } from '../support/families.ts'
 import { makeSignIn } from '../support/sign-in.ts'
 
-const orders: TokenDemand = { slot: 'https://orders.example orders.read', audience: 'https://orders.example', scopes: ['orders.read'] }
-const billing: TokenDemand = { slot: 'https://billing.example ', audience: 'https://billing.example', scopes: [] }
+const orders: TokenDemand = {
+  kind: 'audience',
+  resource: null,
+  slot: 'https://orders.example orders.read',
+  audience: 'https://orders.example',
+  scopes: ['orders.read'],
+}
+const billing: TokenDemand = {
+  kind: 'audience',
+  resource: null,
+  slot: 'https://billing.example ',
+  audience: 'https://billing.example',
+  scopes: [],
+}
 
 let now: number
 let store: Store

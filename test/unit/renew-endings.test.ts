@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { describe, it } from 'node:test'
-import type { TokenDemand } from '../../src/config/config.ts'
+import { ownToken } from '../../src/config/own-token.ts'
 import type { Provider, Refreshed } from '../../src/oidc/provider.ts'
 import { createCredential, randomToken } from '../../src/session/credential.ts'
 import { createSealing } from '../../src/session/sealing.ts'
@@ -20,7 +20,6 @@ import { makeSignIn } from '../support/sign-in.ts'
 // A renewal runs from the first await to the last; at one of them, in another replica, the session ends. Every moment
 // is tried with every way to end it: nothing here waits for time to pass.
 
-const own: TokenDemand = { slot: '', audience: null, scopes: [] }
 const startedAt = Date.UTC(2026, 10, 22, 12)
 
 const around = (verb: string) => [`before ${verb}`, `after ${verb}`]
@@ -100,7 +99,7 @@ async function renewAndEnd(way: string, at: number, mode: 'holder' | 'gateway'):
 
   const seen = await elsewhere.read(credential)
   assert.ok(seen.state === 'live')
-  const result = await renew(seen.signedIn, own).catch((error: Error) => error)
+  const result = await renew(seen.signedIn, ownToken).catch((error: Error) => error)
   for (let turn = 0; turn < 20; turn += 1) await pause()
   return { moments, revoked, isWritten, result, store, state: (await elsewhere.read(credential)).state }
 }

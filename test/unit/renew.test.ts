@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { beforeEach, describe, it } from 'node:test'
-import type { TokenDemand } from '../../src/config/config.ts'
+import { ownToken } from '../../src/config/own-token.ts'
 import { GatewayError } from '../../src/errors.ts'
 import type { Provider, Refreshed } from '../../src/oidc/provider.ts'
 import type { Audit } from '../../src/ops/audit.ts'
@@ -65,8 +65,6 @@ async function settled(): Promise<void> {
 const outage = () => new GatewayError('idp_unavailable', 'The provider is away.')
 const code = (expected: string) => (error: unknown) => error instanceof GatewayError && error.code === expected
 
-const own: TokenDemand = { slot: '', audience: null, scopes: [] }
-
 function build(engine: Store): void {
   families = makeFamilies({
     store: engine,
@@ -81,7 +79,7 @@ function build(engine: Store): void {
   const withLease = createWithLease({ store: engine, nextHolder: () => randomToken(randomBytes, 16), now: () => now, pause })
   const renew = createRenew({ families, providers, withLease, revoke, audit, now: () => now, pause })
   const freshToken = createFreshToken({ now: () => now, renew })
-  fresh = signedIn => freshToken(signedIn, own)
+  fresh = signedIn => freshToken(signedIn, ownToken)
 }
 
 beforeEach(async () => {

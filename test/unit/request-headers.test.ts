@@ -53,7 +53,7 @@ function build({ lines = [], person = null, bearer = null, route = 'api', from =
     headers,
     exchange: { ...exchange, ...from },
     person,
-    bearer,
+    authorization: bearer === null ? null : `Bearer ${bearer}`,
     contentLength: null,
   })
   return Array.from({ length: flat.length / 2 }, (_, i) => [flat[2 * i] ?? '', flat[2 * i + 1] ?? ''])
