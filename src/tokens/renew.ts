@@ -17,7 +17,7 @@ const coolDownMs = 5_000
  * connected again within 1.8 s (docs/store.md), and tries every 0.5 s.
  */
 const lookEveryMs = 100
-const leastLooks = 30
+const mostLooks = 30
 
 export interface RenewDeps {
   readonly families: Families
@@ -80,8 +80,7 @@ export function createRenew(deps: RenewDeps): Renew {
     const provider = providers.get(current.record.provider)
     const { refreshToken } = current.vault
     if (provider === undefined || refreshToken === null) return await settleWithout(current, demand)
-    const { timeoutMs } = provider.config
-    if (!(await withLease.beginSpending(current.sessionId, current.vault.version)) && (await isStoredByOther(current, timeoutMs)))
+    if (!(await withLease.beginSpending(current.sessionId, current.vault.version)) && (await isStoredByOther(current)))
       return await renewHeld(seen, demand)
     try {
       const refreshed = await provider.refresh({ ...requestOf(current, demand), refreshToken, sub: current.record.sub })
@@ -100,9 +99,7 @@ export function createRenew(deps: RenewDeps): Renew {
    * Somebody has shown this very refresh token and fell silent. Who was only cut off from the store is about to store
    * what came of it, and to show it again would end the grant at a strict provider; who is dead never will.
    */
-  async function isStoredByOther(current: SignedIn, timeoutMs: number): Promise<boolean> {
-    // It may still be waiting for the provider.
-    const mostLooks = Math.max(leastLooks, timeoutMs / lookEveryMs)
+  async function isStoredByOther(current: SignedIn): Promise<boolean> {
     for (let looks = 0; looks < mostLooks; looks += 1) {
       await deps.pause(lookEveryMs)
       if (liveOrThrow(await families.read(current.credential)).vault.version !== current.vault.version) return true
