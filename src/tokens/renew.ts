@@ -24,7 +24,7 @@ const refusedMs = 60_000
  * connected again within 1.8 s (docs/store.md), and tries every 0.5 s.
  */
 const lookEveryMs = 100
-const leastLooks = 30
+const mostLooks = 30
 
 export interface RenewDeps {
   readonly families: Families
@@ -104,8 +104,7 @@ export function createRenew(deps: RenewDeps): Renew {
 
   async function refreshHeld(current: SignedIn, demand: TokenDemand, provider: Provider): Promise<SignedIn> {
     const refreshToken = current.vault.refreshToken ?? ''
-    const { timeoutMs } = provider.config
-    if (!(await withLease.beginSpending(current.sessionId, current.vault.version)) && (await isStoredByOther(current, timeoutMs))) {
+    if (!(await withLease.beginSpending(current.sessionId, current.vault.version)) && (await isStoredByOther(current))) {
       const newer = liveOrThrow(await families.read(current.credential))
       return isRenewed(newer, current, demand) ? newer : await refreshHeld(newer, demand, provider)
     }
@@ -126,9 +125,7 @@ export function createRenew(deps: RenewDeps): Renew {
    * Somebody has shown this very refresh token and fell silent. Who was only cut off from the store is about to store
    * what came of it, and to show it again would end the grant at a strict provider; who is dead never will.
    */
-  async function isStoredByOther(current: SignedIn, timeoutMs: number): Promise<boolean> {
-    // It may still be waiting for the provider.
-    const mostLooks = Math.max(leastLooks, timeoutMs / lookEveryMs)
+  async function isStoredByOther(current: SignedIn): Promise<boolean> {
     for (let looks = 0; looks < mostLooks; looks += 1) {
       await deps.pause(lookEveryMs)
       if (liveOrThrow(await families.read(current.credential)).vault.version !== current.vault.version) return true

@@ -61,7 +61,7 @@ describe('sallyport config explain, of a route that a proxy serves', () => {
     assert.match(out[0] ?? '', /^ {2}sets {8}Authorization: Bearer, with the access token\n {14}Cookie, without ours$/m)
     assert.match(out[0] ?? '', /^ {2}upstream {4}none: a proxy asks by forward-auth and serves it/m)
     assert.doesNotMatch(out.join(''), /\.invalid|waits/)
-    assert.equal(JSON.parse(out[1] ?? '').url, null)
+    assert.deepEqual(JSON.parse(out[1] ?? '').urls, [])
   })
 })
 
