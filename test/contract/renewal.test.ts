@@ -3,6 +3,7 @@ import { after, before, beforeEach, describe, it } from 'node:test'
 import { eventually } from '../support/eventually.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
 import { type IdentityProvider, startIdentityProvider } from '../support/identity-provider.ts'
+import { openSocket } from '../support/raw-http.ts'
 import { startUpstream, type Upstream } from '../support/upstream.ts'
 import { createVisitor, type Visitor } from '../support/visitor.ts'
 
@@ -81,16 +82,14 @@ describe('an access token that runs out', () => {
     const release = idp.troubles.hold('token')
     const refreshes = idp.refreshes()
     gateway.clock.advance(55_000)
-    const controller = new AbortController()
+    const isReached = reached('token')
+    const client = await openSocket(gateway.port)
     const cookie = [...visitor.jar].map(([name, value]) => `${name}=${value}`).join('; ')
-    const left = fetch(`http://127.0.0.1:${gateway.port}/api/orders`, {
-      signal: controller.signal,
-      headers: { host: gateway.host, cookie, 'x-csrf': '1' },
-    })
-    await Promise.race([left.catch(() => undefined), reached('token')])
-    controller.abort()
-    await left.catch(() => undefined)
+    client.write(`GET /api/orders HTTP/1.1\r\nHost: ${gateway.host}\r\nCookie: ${cookie}\r\nX-CSRF: 1\r\n\r\n`)
+    await isReached
+    client.destroy()
     release()
+    await eventually(() => gateway.events().includes('renewal'))
 
     assert.equal((await visitor.call('/api/orders')).status, 200)
     assert.equal(idp.refreshes() - refreshes, 1)
