@@ -16,6 +16,7 @@ import { createForward } from './request/forward.ts'
 import { createRefuse } from './request/refuse.ts'
 import { createStages, type Stages } from './request/stages.ts'
 import { createUpstreamPools } from './request/upstream-pools.ts'
+import { createVerification, type Verification } from './request/verify.ts'
 import { createAttempts } from './session/attempts.ts'
 import { createCookieReader } from './session/cookie.ts'
 import { type Random, randomToken } from './session/credential.ts'
@@ -23,12 +24,14 @@ import { createFamilies } from './session/families.ts'
 import { createSealing } from './session/sealing.ts'
 import { createSessionIndex } from './session/session-index.ts'
 import { createSessionList } from './session/session-list.ts'
+import { createWatch, type Every } from './session/watch.ts'
 import { openStore } from './store/open-store.ts'
 import type { Store } from './store/store.ts'
 import { createAdmit } from './tokens/admit.ts'
 import { createEndings } from './tokens/endings.ts'
 import { createFreshToken } from './tokens/fresh-token.ts'
 import { createWithLease } from './tokens/lease.ts'
+import { createProviderLogout } from './tokens/provider-logout.ts'
 import { createRenew } from './tokens/renew.ts'
 import { createRevoke } from './tokens/revoke.ts'
 import { createSweep, startSweeping } from './tokens/sweep.ts'
@@ -43,6 +46,8 @@ export interface GatewayDeps {
   /** Epoch milliseconds. */
   readonly now?: () => number
   readonly random?: Random
+  /** Runs what is done again and again while streams are open. */
+  readonly every?: Every
   /** Where log lines go; by default stdout. */
   readonly logTo?: DestinationStream
   /** Where audit lines go; by default what `audit.output` says. */
@@ -53,16 +58,20 @@ export interface GatewayDeps {
 export interface Assembly {
   readonly stages: Stages
   readonly endpoints: Endpoints
+  /** What a proxy's questions need beside the stages; null where the configuration has no forward-auth. */
+  readonly verification: Verification | null
   /** The listener of the admin port; null where the configuration has none. */
   readonly admin: RequestListener | null
   readonly store: Store
   readonly log: Log
+  /** Ends the open streams, and each at once that comes. */
+  drain(): void
   close(): Promise<void>
 }
 
 /** Builds the parts. Opens connections in the background and waits for nothing: the gateway starts without Redis or IdP. */
 export function assemble(config: GatewayConfig, deps: GatewayDeps): Assembly {
-  const { now = Date.now, random = randomBytes } = deps
+  const { now = Date.now, random = randomBytes, every = repeat } = deps
   const log = createLog({ level: config.log.level, destination: deps.logTo ?? openOutput('stdout'), now })
   const auditTo = deps.auditTo ?? openOutput(config.audit.output, error => log.write('error', 'audit_failed', describeFailure(error)))
   const auditLog = createLog({ level: 'info', destination: auditTo, now })
@@ -81,9 +90,11 @@ export function assemble(config: GatewayConfig, deps: GatewayDeps): Assembly {
   const revoke = createRevoke({ providers, audit, pause })
   const families = createFamilies({ store, sealing, index, settings: config.session, now, audit, onLapsed: revoke.ended })
   const stopSweeping = config.session.sealing === 'gateway' ? startSweeping(createSweep({ store, families })) : () => undefined
+  const watch = createWatch({ families, every })
   const list = createSessionList({ families, index })
   const endings = createEndings({ families, index, revoke, audit })
   const admit = createAdmit({ index, list, endings, perUserLimit: config.session.perUserLimit })
+  const providerLogout = createProviderLogout({ store, index, endings, now })
   const withLease = createWithLease({ store, nextHolder: () => randomToken(random, 16), now, pause })
   const renew = createRenew({ families, providers, withLease, revoke, audit, now, pause })
   const freshToken = createFreshToken({ now, renew })
@@ -92,13 +103,14 @@ export function assemble(config: GatewayConfig, deps: GatewayDeps): Assembly {
   const readCookie = createCookieReader({ keys: config.session.cookieKeys, now })
 
   const cors = createCors(config.csrf.allowedOrigins)
-  const pools = createUpstreamPools()
-  const forward = createForward({ config, cors, pools })
+  const pools = createUpstreamPools({ now, log })
+  const forward = createForward({ config, cors, pools, watch })
   const refuse = createRefuse({ config, cors, audit, log })
   const stages = createStages({ config, now, log, cors, cookie, readCookie, families, freshToken, forward, refuse })
+  const verification = createVerification({ config, refuse: createRefuse({ config, cors, audit, log, isAsked: true }) })
   const endpoints = createEndpoints(
     config,
-    { providers, attempts, families, endings, admit, readCookie, cookie, audit, now, random },
+    { providers, attempts, families, list, endings, providerLogout, admit, renew, watch, every, readCookie, cookie, audit, now, random },
     stages,
   )
   const sessions: SessionAdmin = {
@@ -110,13 +122,18 @@ export function assemble(config: GatewayConfig, deps: GatewayDeps): Assembly {
   return {
     stages,
     endpoints,
+    verification,
     admin,
     store,
     log,
+    drain: watch.close,
     async close() {
+      watch.close()
       stopSweeping()
       await pools.close()
-      await Promise.all([renew.settle(), revoke.settle(settleMs)])
+      // In this order: a renewal that loses to a logout has tokens to give back.
+      await Promise.race([renew.settle(), pause(settleMs)])
+      await revoke.settle(settleMs)
       if (deps.store === undefined) await store.close()
     },
   }
@@ -139,6 +156,11 @@ function audiencesInUse(config: GatewayConfig): readonly string[] {
 
 function subjectKey(config: GatewayConfig): Buffer {
   return createHmac('sha256', config.session.sealingKeys[0].key).update('sallyport audit subject').digest()
+}
+
+const repeat: Every = (ms, run) => {
+  const timer = setInterval(run, ms).unref()
+  return () => clearInterval(timer)
 }
 
 /** Resolves after so many ms, or at once when the signal says so. It keeps no process alive. */

@@ -3,8 +3,11 @@ import express, { type Express } from 'express'
 import { assemble, type GatewayDeps } from './assembly.ts'
 import type { GatewayConfig, RouteRule } from './config/config.ts'
 import type { Exchange } from './http/exchange.ts'
+import type { RequestHead } from './http/request-head.ts'
 import type { Log } from './ops/log.ts'
 import type { Trail } from './ops/trail.ts'
+import type { Verification } from './request/verify.ts'
+import type { SignedIn } from './session/session.ts'
 
 /** A gateway: an immutable instance. A reload builds another. */
 export interface Gateway {
@@ -14,10 +17,17 @@ export interface Gateway {
   readonly app: Express
   /** The same for the admin port, which is another server's: createAdminServer. Null without `admin` in the configuration. */
   readonly adminHandler: RequestListener | null
+  /** The same for the forward-auth port: createForwardAuthServer. Null without `forwardAuth` in the configuration. */
+  readonly forwardAuthHandler: RequestListener | null
   readonly log: Log
   /** Resolves when the store answers. Nothing has to wait for it: until then what needs the store gets 503. */
   ready(): Promise<void>
-  /** Closes what the gateway opened: upstream connections and, unless it was given, the store. */
+  /**
+   * Ends the open event streams, and each at once that is asked for afterwards: for before the server is closed, which
+   * would wait for them. Browsers come back by themselves, to whoever listens then.
+   */
+  drain(): void
+  /** Closes what the gateway opened: open streams, upstream connections and, unless it was given, the store. */
   close(): Promise<void>
 }
 
@@ -28,7 +38,7 @@ export interface Gateway {
  * page to read.
  */
 export function createGateway(config: GatewayConfig, deps: GatewayDeps = {}): Gateway {
-  const { stages, endpoints, admin, store, log, close } = assemble(config, deps)
+  const { stages, endpoints, verification, admin, store, log, drain, close } = assemble(config, deps)
 
   async function serve(req: IncomingMessage, res: ServerResponse): Promise<void> {
     const trail = stages.openTrail(req)
@@ -40,17 +50,43 @@ export function createGateway(config: GatewayConfig, deps: GatewayDeps = {}): Ga
 
       route = stages.findRoute(exchange, trail)
       if (stages.isPreflight(req)) return stages.answerPreflight(req, res, route, trail)
-      stages.admitMethod(route, exchange.method)
-      const presented = stages.readPresented(req, route)
-      stages.refuseCrossSite(req, exchange, route, presented)
-      const session = await stages.readSession(exchange, route, presented)
-      trail.subject = stages.subjectOf(session)
-      stages.decideAccess(req, route, session)
-      const caller = await stages.freshToken(route, session)
+      stages.admitProxied(route)
+      const caller = await admit(req, exchange, route, trail)
       const outcome = await stages.forward(req, res, exchange, route, caller)
       stages.noteCut(trail, route, outcome)
     } catch (error) {
       stages.refuse(req, res, { trail, exchange, route }, error)
+    }
+    stages.closeTrail(trail, res)
+  }
+
+  /** What every request goes through that somebody serves, we or a proxy that asks us. */
+  async function admit(req: RequestHead, exchange: Exchange, route: RouteRule, trail: Trail): Promise<SignedIn | null> {
+    stages.admitMethod(route, exchange.method)
+    const presented = stages.readPresented(req, route)
+    stages.refuseCrossSite(req, exchange, route, presented)
+    const session = await stages.readSession(exchange, route, presented)
+    trail.subject = stages.subjectOf(session)
+    stages.decideAccess(req, route, session)
+    return stages.freshToken(route, session)
+  }
+
+  /** The same for a proxy that keeps the data path: it asks about a request, and serves it when it may. */
+  async function verify(asking: Verification, question: IncomingMessage, res: ServerResponse): Promise<void> {
+    const req = asking.readAsked(question)
+    const trail = stages.openTrail(req)
+    let exchange: Exchange | undefined
+    let route: RouteRule | undefined
+    try {
+      asking.admitAsked(req)
+      exchange = stages.readExchange(req, trail)
+      if (stages.isOurs(exchange)) asking.refuseOwn()
+
+      route = stages.findRoute(exchange, trail)
+      const caller = await admit(req, exchange, route, trail)
+      asking.allow(req, res, exchange, route, caller)
+    } catch (error) {
+      asking.refuse(req, res, { trail, exchange, route }, error)
     }
     stages.closeTrail(trail, res)
   }
@@ -61,7 +97,8 @@ export function createGateway(config: GatewayConfig, deps: GatewayDeps = {}): Ga
   }
 
   const handler: RequestListener = (req, res) => void serve(req, res)
-  return { handler, app: mountable(handler), adminHandler: admin, log, ready: () => store.ping(), close }
+  const forwardAuthHandler: RequestListener | null = verification && ((req, res) => void verify(verification, req, res))
+  return { handler, app: mountable(handler), adminHandler: admin, forwardAuthHandler, log, ready: () => store.ping(), drain, close }
 }
 
 /** Mounted under a path, the gateway still sees the whole one: its routes are absolute. */

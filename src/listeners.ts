@@ -18,6 +18,8 @@ export const limits = {
   lingerMs: 1_000,
 } as const
 
+const closeIdleEveryMs = 100
+
 /** Creates the public server, http or https as `listen.tls` says; it does not listen yet. */
 export function createPublicServer({ tls }: GatewayConfig['listen'], handler: RequestListener): Server {
   return createServer(tls, handler)
@@ -25,6 +27,11 @@ export function createPublicServer({ tls }: GatewayConfig['listen'], handler: Re
 
 /** Creates the server of the admin port: http, with the limits of the public one. */
 export function createAdminServer(handler: RequestListener): Server {
+  return createServer(undefined, handler)
+}
+
+/** Creates the server of the forward-auth port, likewise. */
+export function createForwardAuthServer(handler: RequestListener): Server {
   return createServer(undefined, handler)
 }
 
@@ -43,6 +50,8 @@ function createServer(tls: GatewayConfig['listen']['tls'], handler: RequestListe
   const server: Server =
     tls === undefined ? http.createServer(options, handler) : https.createServer({ ...options, ...tls, minVersion: 'TLSv1.2' }, handler)
   server.on('clientError', answerClientError)
+  // Without this Node itself would ask for every body, also for those of requests that are refused.
+  server.on('checkContinue', handler)
   return server
 }
 
@@ -61,8 +70,11 @@ export function listen(server: Server, { host, port }: { readonly host: string; 
 export function closeServer(server: Server, graceMs: number): Promise<void> {
   return new Promise(resolve => {
     const timer = setTimeout(() => server.closeAllConnections(), graceMs)
+    // A connection whose request has just been answered is kept alive for a next one, which is not to come.
+    const idle = setInterval(() => server.closeIdleConnections(), closeIdleEveryMs)
     server.close(() => {
       clearTimeout(timer)
+      clearInterval(idle)
       resolve()
     })
     server.closeIdleConnections()

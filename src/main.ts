@@ -1,6 +1,6 @@
 import { loadConfig } from './config/load.ts'
 import { createGateway } from './gateway.ts'
-import { closeServer, createAdminServer, createPublicServer, listen } from './listeners.ts'
+import { closeServer, createAdminServer, createForwardAuthServer, createPublicServer, listen } from './listeners.ts'
 
 // How long running requests may take to finish once the program is asked to stop.
 const graceMs = 10_000
@@ -14,9 +14,11 @@ export async function serve(files: readonly string[]): Promise<void> {
   const gateway = createGateway(config)
   const server = createPublicServer(config.listen, gateway.handler)
   const admin = gateway.adminHandler === null ? null : createAdminServer(gateway.adminHandler)
+  const forwardAuth = gateway.forwardAuthHandler === null ? null : createForwardAuthServer(gateway.forwardAuthHandler)
 
   const close = async () => {
-    await Promise.all([closeServer(server, graceMs), admin === null ? null : closeServer(admin, graceMs)])
+    gateway.drain()
+    await Promise.all([server, admin, forwardAuth].map(one => one && closeServer(one, graceMs)))
     await gateway.close()
   }
   try {
@@ -24,6 +26,10 @@ export async function serve(files: readonly string[]): Promise<void> {
     if (admin !== null && config.admin !== undefined) {
       const port = await listen(admin, config.admin)
       gateway.log.write('info', 'admin_listening', { host: config.admin.host, port })
+    }
+    if (forwardAuth !== null && config.forwardAuth !== undefined) {
+      const port = await listen(forwardAuth, config.forwardAuth)
+      gateway.log.write('info', 'forward_auth_listening', { host: config.forwardAuth.host, port })
     }
     const port = await listen(server, config.listen)
     gateway.log.write('info', 'listening', { host: config.listen.host, port })

@@ -22,6 +22,9 @@ const programs: readonly Program[] = [
     debian: 'chromium',
     purpose: 'the browser that signs in (or another Chromium, named in CHROMIUM)',
   },
+  { commands: ['nginx'], debian: 'nginx', purpose: 'a proxy that asks by forward-auth (1.22 or newer, with auth_request)' },
+  { commands: ['caddy'], debian: 'caddy', purpose: 'another (2.6 or newer)' },
+  { commands: ['haproxy'], debian: 'haproxy', purpose: 'another (2.6 or newer, with Lua)' },
 ]
 
 const missing = programs.filter(program => !isInstalled(program))

@@ -1,8 +1,7 @@
 import { GatewayError } from '../errors.ts'
-import { isoTime } from '../http/iso-time.ts'
 import type { LogFields } from '../ops/fields.ts'
+import { describeListedSession } from '../session/describe-session.ts'
 import type { User } from '../session/session.ts'
-import type { ListedSession } from '../session/session-list.ts'
 import type { SessionAdmin } from './session-admin.ts'
 
 /** One thing that an administrator asked for, read and ready to be done. */
@@ -19,7 +18,7 @@ export function listSessions(user: User): AdminCall {
   return {
     reason: 'list_sessions',
     whom: user,
-    run: async sessions => ({ sessions: (await sessions.list(user)).map(describeSession) }),
+    run: async sessions => ({ sessions: (await sessions.list(user)).map(session => describeListedSession(session)) }),
   }
 }
 
@@ -39,24 +38,5 @@ export function endSession(sessionId: string): AdminCall {
       if (!(await sessions.endOne(sessionId))) throw new GatewayError('no_route', 'no session of this id, or it ended already')
       return null
     },
-  }
-}
-
-/** The names of GET /auth/session (contract.md section 5). */
-function describeSession(session: ListedSession): object {
-  return {
-    session_id: session.sessionId,
-    kind: session.kind,
-    origin: session.origin,
-    device: session.device,
-    address: session.address,
-    scopes: session.scopes,
-    created_at: isoTime(session.createdAt),
-    auth_time: isoTime(session.authTime),
-    acr: session.acr,
-    last_used_at: isoTime(session.touchedAt),
-    idle_expires_at: isoTime(session.idleExpiresAt),
-    absolute_expires_at: isoTime(session.absoluteExpiresAt),
-    children: session.children.map(describeSession),
   }
 }

@@ -1,5 +1,6 @@
 import express, { type RequestHandler } from 'express'
 import { GatewayError } from '../errors.ts'
+import { letBodyCome } from '../http/expect-continue.ts'
 import { bodyError } from './body-error.ts'
 
 // Codes are opaque and some providers put all they know into them; Node takes as much in an address.
@@ -13,5 +14,6 @@ const parse = express.raw({ type: 'urlencoded', limit: '16kb', inflate: false })
  */
 export const readCallbackForm: RequestHandler = (req, res, next) => {
   if (!req.is('urlencoded')) throw new GatewayError('bad_request', 'a provider answers with a form', { reason: 'content_type' })
+  letBodyCome(req, res)
   parse(req, res, error => next(error === undefined ? undefined : bodyError(error)))
 }

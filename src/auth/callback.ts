@@ -7,10 +7,11 @@ import { handOffPage } from '../pages/hand-off-page.ts'
 import type { Attempt, Attempts, AttemptTicket } from '../session/attempts.ts'
 import { type AttemptCookies, isAttemptId } from './attempt-cookies.ts'
 import { callbackUri } from './login.ts'
+import { namedProvider } from './named-provider.ts'
 import { requireNavigation } from './navigation.ts'
 import { isSame } from './proofs.ts'
 import { readParams, readQuery } from './query.ts'
-import { exchangeOf, lastSegment, noteVisit, sendPage } from './respond.ts'
+import { exchangeOf, noteVisit, sendPage } from './respond.ts'
 
 export interface CallbackDeps {
   readonly config: GatewayConfig
@@ -25,9 +26,7 @@ export interface CallbackDeps {
  * @throws {GatewayError} `no_route`
  */
 export function callbackMethod(providers: CallbackDeps['providers'], target: Target): 'GET' | 'POST' {
-  const provider = providers.get(lastSegment(target))
-  if (provider === undefined) throw new GatewayError('no_route', 'no such identity provider')
-  return provider.config.responseMode === 'form_post' ? 'POST' : 'GET'
+  return namedProvider(providers, target).config.responseMode === 'form_post' ? 'POST' : 'GET'
 }
 
 /**
@@ -59,8 +58,7 @@ export function createCallback(deps: CallbackDeps): RequestHandler {
 
   return async function callback(req, res) {
     const { target } = exchangeOf(res)
-    const provider = deps.providers.get(lastSegment(target))
-    if (provider === undefined) throw new TypeError('the callback of an unknown provider was let in')
+    const provider = namedProvider(deps.providers, target)
     const isForm = provider.config.responseMode === 'form_post'
     // Nobody can ask for a form once more by a link.
     if (isForm) noteVisit(res, { signInPath: loginPath })

@@ -44,13 +44,16 @@ export function createContinue(deps: ContinueDeps): RequestHandler {
       throw new GatewayError(taken, 'the sign-in is not there to be finished', { reason: 'continue' })
     }
     const { signIn, attempt } = taken
-    if (before !== null) await deps.endings.replace(before.credential)
     const beginning = {
       origin: exchange.target.origin.href,
       device: deviceLabel(req.headers['user-agent']),
       address: exchange.clientAddress,
     }
-    await beginSession(req, signIn, beginning, credential => deps.admit(credential, signIn, attempt.begunAt))
+    await beginSession(req, signIn, beginning, async credential => {
+      // Before the user's sessions are counted.
+      if (before !== null) await deps.endings.replace(before.credential)
+      await deps.admit(credential, signIn, attempt.begunAt)
+    })
     report(res, signIn, req.sessionID, before)
     redirect(res, 303, deps.returnTo(attempt.returnTo, exchange.target.origin))
   }

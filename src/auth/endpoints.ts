@@ -14,22 +14,33 @@ import type { Random } from '../session/credential.ts'
 import { createExpressSession } from '../session/express-session.ts'
 import type { Families } from '../session/families.ts'
 import type { Credential } from '../session/session.ts'
+import type { SessionList } from '../session/session-list.ts'
+import type { Every, Watch } from '../session/watch.ts'
 import type { Admit } from '../tokens/admit.ts'
 import type { Endings } from '../tokens/endings.ts'
+import type { ProviderLogout } from '../tokens/provider-logout.ts'
+import type { Renew } from '../tokens/renew.ts'
+import { createAccount } from './account.ts'
 import { createAttemptCookies } from './attempt-cookies.ts'
+import { createBackChannelLogout } from './back-channel-logout.ts'
 import { createBounce } from './bounce.ts'
 import { admitAnswer, callbackMethod, createCallback } from './callback.ts'
 import { readCallbackForm } from './callback-form.ts'
 import { createContinue } from './continue.ts'
+import { createEvents } from './events.ts'
+import { createFrontChannelLogout } from './front-channel-logout.ts'
 import { createFreshAfterLapse } from './lapsed.ts'
 import { createSessionReader } from './live-session.ts'
 import { createLogin } from './login.ts'
 import { createConfirmLogout, createLoggedOut, createLogout } from './logout.ts'
-import { readLogoutForm } from './logout-form.ts'
+import { namedProvider } from './named-provider.ts'
 import { createProofs } from './proofs.ts'
+import { createRefresh } from './refresh.ts'
 import { exchangeOf, type Visit, visitOf } from './respond.ts'
 import { createReturnTo } from './return-to.ts'
-import { createSession } from './session.ts'
+import { createDescribeState, createSession } from './session.ts'
+import { createRevokeOthers, createRevokeSession, createSessions } from './sessions.ts'
+import { readSmallBody } from './small-body.ts'
 
 /**
  * Refuses what another site began (contract.md section 8a).
@@ -44,8 +55,13 @@ export interface EndpointParts {
   readonly providers: ReadonlyMap<string, Provider>
   readonly attempts: Attempts
   readonly families: Families
+  readonly list: SessionList
   readonly endings: Endings
+  readonly providerLogout: ProviderLogout
   readonly admit: Admit
+  readonly renew: Renew
+  readonly watch: Watch
+  readonly every: Every
   /** The credential in a session cookie whose signature is ours. */
   readonly readCookie: (raw: string) => Credential | null
   /** The session cookie. */
@@ -83,6 +99,7 @@ export function createEndpoints(config: GatewayConfig, gateway: EndpointParts, s
     bounce: createBounce({ config, cookie: gateway.cookie }),
     freshAfterLapse: createFreshAfterLapse({ ...gateway, config }),
     returnTo: createReturnTo({ config, isPage: stages.isPage }),
+    describeState: createDescribeState({ config, now: gateway.now }),
   }
 
   const app = express()
@@ -99,11 +116,23 @@ export function createEndpoints(config: GatewayConfig, gateway: EndpointParts, s
   })
   endpoint('/continue/:attempt', 'GET', { get: [readSession, createContinue(parts)] })
   endpoint('/session', 'GET, HEAD', { get: [readSession, createSession(parts)] })
+  endpoint('/session/refresh', 'POST', { post: [readSession, createRefresh(parts)] })
+  endpoint('/events', 'GET, HEAD', { get: [readSession, createEvents(parts)] })
   endpoint('/logout', 'GET, HEAD, POST', {
     get: [readSession, createConfirmLogout(parts)],
-    post: [readSession, readLogoutForm, createLogout(parts)],
+    // The body first, however slowly it comes: a session that ends meanwhile ends no other.
+    post: [readSmallBody, readSession, createLogout(parts)],
   })
   endpoint('/logged-out', 'GET, HEAD', { get: [createLoggedOut(parts)] })
+  endpoint('/backchannel-logout/:provider', ofProvider('POST'), { post: [createBackChannelLogout(parts)] })
+  endpoint('/frontchannel-logout/:provider', ofProvider('GET'), { get: [createFrontChannelLogout(parts)] })
+
+  endpoint('/account', 'GET, HEAD', { get: [readSession, createAccount(parts)] })
+  endpoint('/sessions', 'GET, HEAD', { get: [readSession, createSessions(parts)] })
+  endpoint('/sessions/revoke-others', 'POST', { post: [readSmallBody, readSession, createRevokeOthers(parts)] })
+  const revokeSession = createRevokeSession(parts)
+  endpoint('/sessions/:session_id', 'DELETE', { delete: [readSmallBody, readSession, revokeSession] })
+  endpoint('/sessions/:session_id/revoke', 'POST', { post: [readSmallBody, readSession, revokeSession] })
 
   app.use(noRoute)
   app.use(((error, req, res, _next) => {
@@ -123,7 +152,7 @@ export function createEndpoints(config: GatewayConfig, gateway: EndpointParts, s
   function endpoint(
     path: string,
     allow: string | ((target: Target) => string),
-    handlers: { readonly get: RequestHandler[]; readonly post?: RequestHandler[] },
+    handlers: { readonly get?: RequestHandler[]; readonly post?: RequestHandler[]; readonly delete?: RequestHandler[] },
   ): void {
     const name = config.paths.base + path
     const route = app.route(literal(config.paths.base) + path)
@@ -134,8 +163,18 @@ export function createEndpoints(config: GatewayConfig, gateway: EndpointParts, s
       rejectMethod(req.method, typeof allow === 'string' ? allow : allow(exchange.target))
       next()
     })
-    route.get(...handlers.get)
-    if (handlers.post !== undefined) route.post(...handlers.post)
+    for (const method of ['get', 'post', 'delete'] as const) {
+      const chain = handlers[method]
+      if (chain !== undefined) route[method](...chain)
+    }
+  }
+
+  /** The same methods for every provider that there is. */
+  function ofProvider(allow: string): (target: Target) => string {
+    return target => {
+      namedProvider(parts.providers, target)
+      return allow
+    }
   }
 }
 

@@ -1,7 +1,9 @@
 import type { Request, RequestHandler } from 'express'
 import type { Origin } from '../config/config.ts'
+import { GatewayError } from '../errors.ts'
 import { clearCookie, findCookie } from '../http/cookies.ts'
 import type { Subject } from '../ops/trail.ts'
+import { endedCode } from '../session/ended-code.ts'
 import type { EndReason, SignedIn } from '../session/session.ts'
 import { visitOf } from './respond.ts'
 
@@ -9,6 +11,18 @@ import { visitOf } from './respond.ts'
 export function liveSession(req: Request, origin: Origin): SignedIn | null {
   const signedIn = req.session.signedIn
   return signedIn !== undefined && signedIn.record.origin === origin.href ? signedIn : null
+}
+
+/**
+ * The same for what only somebody signed in may ask.
+ *
+ * @throws {GatewayError} `not_signed_in`, `session_idle`, `session_expired`, `session_revoked`
+ */
+export function requireSession(req: Request, origin: Origin): SignedIn {
+  const signedIn = liveSession(req, origin)
+  if (signedIn !== null) return signedIn
+  const reason = endedReason(req)
+  throw new GatewayError(reason === null ? 'not_signed_in' : endedCode[reason], 'the endpoint needs a session')
 }
 
 /** Why the session behind the cookie is no more; null when there was none, or nobody remembers. */

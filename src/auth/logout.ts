@@ -1,6 +1,5 @@
 import type { Request, RequestHandler, Response } from 'express'
 import type { GatewayConfig } from '../config/config.ts'
-import { clearCookie } from '../http/cookies.ts'
 import type { Exchange } from '../http/exchange.ts'
 import type { Provider } from '../oidc/provider.ts'
 import type { Audit } from '../ops/audit.ts'
@@ -12,11 +11,13 @@ import { endSession } from '../session/express-session.ts'
 import type { SignedIn } from '../session/session.ts'
 import type { Endings } from '../tokens/endings.ts'
 import type { Bounce } from './bounce.ts'
+import { clearBrowser } from './clear-browser.ts'
 import type { RefuseForeign } from './endpoints.ts'
 import { liveSession } from './live-session.ts'
 import type { Proofs } from './proofs.ts'
 import { readQuery } from './query.ts'
 import { exchangeOf, redirect, sendPage, visitOf } from './respond.ts'
+import { isOwnForm } from './small-body.ts'
 
 export interface LogoutDeps {
   readonly config: GatewayConfig
@@ -39,31 +40,26 @@ export function createLogout(deps: LogoutDeps): RequestHandler {
   return async function logout(req, res) {
     const exchange = exchangeOf(res)
     const signedIn = liveSession(req, exchange.target.origin)
-    const token = (req.body as { form_token?: unknown } | undefined)?.form_token
-    deps.refuseForeign(req, exchange, signedIn !== null && deps.proofs.isFormToken(signedIn.credential, token))
+    deps.refuseForeign(req, exchange, isOwnForm(req, deps.proofs, signedIn))
 
     if (signedIn !== null) await end(req, res, signedIn)
-    clearBrowser(res)
+    clearBrowser(res, deps.cookie)
     const url = await findLogoutUrl(exchange, signedIn)
     if (req.accepts(['html', 'json']) === 'json') res.json({ logout_url: url })
     // A redirect would be held to the `form-action 'self'` of the page with the form.
     else sendPage(res, handOffPage({ brand: deps.config.pages, purpose: 'sign_out', to: url }))
   }
 
-  /** Here first: nothing that comes after, and nobody elsewhere, can keep it alive. */
-  async function end(req: Request, res: Response, { credential, record }: SignedIn): Promise<void> {
+  /**
+   * Here first: nothing that comes after, and nobody elsewhere, can keep it alive. But before that the user's others,
+   * where they are meant too: who is signed out could not ask again for what did not succeed.
+   */
+  async function end(req: Request, res: Response, { credential, record, sessionId }: SignedIn): Promise<void> {
+    const isEverywhere = String((req.body as { everywhere?: unknown } | undefined)?.everywhere) === 'true'
+    if (isEverywhere) await deps.endings.all(record, 'logged_out_everywhere', { except: sessionId })
     await deps.endings.signOut(credential)
     await endSession(req)
-    const isEverywhere = String((req.body as { everywhere?: unknown } | undefined)?.everywhere) === 'true'
-    if (isEverywhere) await deps.endings.all(record, 'logged_out_everywhere')
     auditOf(deps.audit, visitOf(res).trail)('logout', { outcome: 'ok', ...(isEverywhere ? { reason: 'everywhere' } : {}) })
-  }
-
-  function clearBrowser(res: Response): void {
-    res.append('set-cookie', clearCookie(deps.cookie.name, { isSecure: deps.cookie.isSecure }))
-    // What the signed-in application kept. Not "cookies": that would take those of every sibling host along. And only
-    // on this answer, which other sites cannot bring about.
-    res.set('clear-site-data', '"cache", "storage"')
   }
 
   /** The provider's place to sign out, or ours when it has none or does not answer. */

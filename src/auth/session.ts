@@ -1,45 +1,52 @@
 import type { RequestHandler } from 'express'
 import type { GatewayConfig } from '../config/config.ts'
-import type { SignedIn } from '../session/session.ts'
+import { ownToken } from '../config/own-token.ts'
+import { isoTime } from '../http/iso-time.ts'
+import { describeSession } from '../session/describe-session.ts'
+import type { EndReason, SignedIn } from '../session/session.ts'
 import type { RefuseForeign } from './endpoints.ts'
 import { endedReason, liveSession } from './live-session.ts'
 import { exchangeOf } from './respond.ts'
 
+/** What a script may know of the session (contract.md section 5). */
+export type DescribeState = (signedIn: SignedIn | null, reason: EndReason | null) => Readonly<Record<string, unknown>>
+
 export interface SessionDeps {
-  readonly config: GatewayConfig
   readonly refuseForeign: RefuseForeign
-  readonly now: () => number
+  readonly describeState: DescribeState
 }
 
 /**
- * GET /auth/session: who is signed in, and for how long (contract.md section 5). It never redirects, never pushes the
- * idle clock, never shows a token; a missing, a forged and an unknown cookie get the same answer.
+ * GET /auth/session: who is signed in, and for how long. It never redirects, never pushes the idle clock, never shows a
+ * token; a missing, a forged and an unknown cookie get the same answer.
  *
  * @throws {GatewayError} `cross_site_refused`, `store_unavailable`
  */
 export function createSession(deps: SessionDeps): RequestHandler {
-  const { base } = deps.config.paths
-
   return function session(req, res) {
     const exchange = exchangeOf(res)
     deps.refuseForeign(req, exchange)
-    const signedIn = liveSession(req, exchange.target.origin)
+    res.json(deps.describeState(liveSession(req, exchange.target.origin), endedReason(req)))
+  }
+}
+
+/** Creates what answers for a session, or for there being none and why. */
+export function createDescribeState(deps: { readonly config: GatewayConfig; readonly now: () => number }): DescribeState {
+  const { base } = deps.config.paths
+
+  return function describeState(signedIn, reason) {
     const time = { server_time: isoTime(deps.now()) }
-    if (signedIn === null) {
-      const reason = endedReason(req)
-      res.json({ authenticated: false, ...time, ...(reason === null ? {} : { reason }), login_url: `${base}/login` })
-      return
-    }
-    res.json({
+    if (signedIn === null) return { authenticated: false, ...time, ...(reason === null ? {} : { reason }), login_url: `${base}/login` }
+    return {
       authenticated: true,
       ...time,
       user: describeUser(signedIn),
-      session: describeSession(signedIn),
+      session: describeLife(signedIn),
       tokens: describeTokens(signedIn),
       login_url: `${base}/login`,
       logout_url: `${base}/logout`,
       account_url: `${base}/account`,
-    })
+    }
   }
 
   function describeUser({ record, vault }: SignedIn) {
@@ -49,24 +56,16 @@ export function createSession(deps: SessionDeps): RequestHandler {
     return { provider: record.provider, sub: record.sub, name: claims.name ?? null, email: claims.email ?? null, claims }
   }
 
-  function describeSession({ sessionId, record }: SignedIn) {
+  function describeLife({ sessionId, record }: SignedIn) {
     return {
-      session_id: sessionId,
-      kind: record.kind,
-      created_at: isoTime(record.createdAt),
-      auth_time: isoTime(record.authTime),
-      acr: record.acr,
-      amr: record.amr,
-      idle_expires_at: isoTime(record.idleExpiresAt),
+      ...describeSession(sessionId, record),
       idle_expires_in: secondsUntil(record.idleExpiresAt),
-      absolute_expires_at: isoTime(record.absoluteExpiresAt),
       absolute_expires_in: secondsUntil(record.absoluteExpiresAt),
     }
   }
 
   function describeTokens({ vault }: SignedIn) {
-    // The token of the sign-in itself; every session has it.
-    const access = vault.access['']
+    const access = vault.access[ownToken.slot]
     return {
       access_expires_in: access === undefined ? 0 : secondsUntil(access.expiresAt),
       refreshed_at: access === undefined ? null : isoTime(access.refreshedAt),
@@ -77,9 +76,4 @@ export function createSession(deps: SessionDeps): RequestHandler {
   function secondsUntil(at: number): number {
     return Math.max(0, Math.floor((at - deps.now()) / 1000))
   }
-}
-
-/** `2026-11-22T12:00:00Z`: UTC, whole seconds. */
-function isoTime(at: number): string {
-  return `${new Date(at).toISOString().slice(0, 19)}Z`
 }

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import type { Origin, RouteRule } from '../config/config.ts'
+import type { Origin, RouteRule, Upstream } from '../config/config.ts'
 import { loadConfig } from '../config/load.ts'
 import { configFiles, configOption } from './config-files.ts'
 import { type Explanation, explain, type Forwarding, nameOfToken } from './explanation.ts'
@@ -31,11 +31,18 @@ function findOrigin(origins: readonly [Origin, ...Origin[]], wanted: string | un
   return found
 }
 
-/** A fixed header may hold a secret, so what stands there is not shown. */
+/** A fixed header may hold a secret, and our certificate's key is one: what stands there is not shown. */
 function withoutValues(explanation: Explanation) {
   if (explanation.outcome !== 'forwarded') return explanation
-  const { setHeaders, origins, ...route } = explanation.route
-  return { ...explanation, route: { ...route, origins: origins.map(origin => origin.href), setHeaders: Object.keys(setHeaders) } }
+  const { setHeaders, origins, upstream, ...route } = explanation.route
+  const shown = { origins: origins.map(origin => origin.href), setHeaders: Object.keys(setHeaders), upstream: withoutKeys(upstream) }
+  return { ...explanation, route: { ...route, ...shown } }
+}
+
+function withoutKeys(upstream: Upstream) {
+  if (upstream.kind !== 'servers') return upstream
+  const { kind, addresses, tls } = upstream
+  return { kind, addresses: addresses.map(address => address.name), tls: Object.keys(tls) }
 }
 
 function describe(explanation: Explanation): string[] {
@@ -52,12 +59,24 @@ function describe(explanation: Explanation): string[] {
     ...row('cross-site', explanation.crossSite),
     ...row('token', [route.token === null ? 'none' : `${nameOfToken(route.token)}, renewed before it runs out`]),
     ...row('sets', explanation.headersSet),
-    ...row('drops', explanation.headersDropped),
-    ...row('waits', [
-      `connect ${duration(route.timeouts.connectMs)}, headers ${duration(route.timeouts.headersMs)}, idle ${duration(route.timeouts.idleMs)}`,
-    ]),
+    ...(route.upstream.kind === 'none' ? describeAsked(explanation) : describeForwarding(explanation)),
+  ]
+}
+
+/** A proxy serves it: how it reaches the application is its own. */
+function describeAsked({ route }: Forwarding): string[] {
+  return [
+    ...row('limits', [`an encoded slash ${route.encodedSlash === 'pass' ? 'passes' : 'is refused'}`]),
+    ...row('upstream', ['none: a proxy asks by forward-auth and serves it; on the public port there is nothing (404 no_route)']),
+  ]
+}
+
+function describeForwarding({ route, headersDropped, urls }: Forwarding): string[] {
+  return [
+    ...row('drops', headersDropped),
+    ...row('waits', describeTimeouts(route)),
     ...row('limits', [`body ${route.limits.bodyBytes} bytes; an encoded slash ${route.encodedSlash === 'pass' ? 'passes' : 'is refused'}`]),
-    ...row('upstream', [explanation.url]),
+    ...row(route.upstream.kind === 'files' ? 'file' : 'upstream', urls),
   ]
 }
 
@@ -82,6 +101,12 @@ function describeDemands(require: RouteRule['require']): string[] {
     ...(require.maxAgeMs === undefined ? [] : [`a sign-in at most ${duration(require.maxAgeMs)} ago, else 401 step_up_required`]),
   ]
   return demands.length > 0 ? demands : ['nothing more']
+}
+
+function describeTimeouts({ upstream, timeouts }: RouteRule): string[] {
+  if (upstream.kind === 'files') return []
+  const { connectMs, headersMs, idleMs } = timeouts
+  return [`connect ${duration(connectMs)}, headers ${duration(headersMs)}, idle ${duration(idleMs)}`]
 }
 
 /** As the configuration would write it. */

@@ -1,7 +1,9 @@
 import type { GatewayConfig, Origin, RouteRule, TokenDemand } from '../config/config.ts'
 import { describeError, GatewayError } from '../errors.ts'
 import { canonicalPath } from '../http/canonical-path.ts'
+import type { Target } from '../http/exchange.ts'
 import { admitMethod, matchRoute } from '../request/route.ts'
+import { createUpstreamPath } from '../request/upstream-path.ts'
 
 /** What the gateway would do with a request, found by its own stages and without sending anything. */
 export type Explanation = Refusal | OwnEndpoint | Forwarding
@@ -24,8 +26,8 @@ export interface Forwarding {
   /** Its place in the list of the configuration, from 0. */
   readonly position: number
   readonly route: RouteRule
-  /** What is asked of the upstream. */
-  readonly url: string
+  /** What is asked of the upstream, by each of its addresses; or the file that is served. None on a route that a proxy serves. */
+  readonly urls: readonly string[]
   /** What a request without a session gets. */
   readonly withoutSession: 'forwarded' | 'sign_in' | 'not_signed_in'
   readonly crossSite: readonly string[]
@@ -53,17 +55,25 @@ export function explain(config: GatewayConfig, request: ExplainedRequest): Expla
       outcome: 'forwarded',
       position: config.routes.indexOf(route),
       route,
-      url: `${route.upstream}${target.path}${target.query}`,
+      urls: urlsOf(route, target),
       withoutSession: withoutSession(route, request.method),
       crossSite: crossSiteRules(config.csrf, route),
       headersSet: headersSet(route),
-      headersDropped: headersDropped(config),
+      headersDropped: route.upstream.kind === 'files' ? [] : headersDropped(config),
     }
   } catch (error) {
     if (!(error instanceof GatewayError)) throw error
     const { status, title } = describeError(error.code)
     return { outcome: 'refused', status, code: error.code, reason: error.reason ?? null, title }
   }
+}
+
+function urlsOf(route: RouteRule, target: Target): string[] {
+  const { upstream } = route
+  const path = createUpstreamPath(route)(upstream.kind === 'files' ? { ...target, query: '' } : target)
+  if (upstream.kind === 'files') return [upstream.folder + path]
+  if (upstream.kind === 'none') return []
+  return upstream.addresses.map(({ name, socketPath }) => (socketPath === null ? name + path : `${name}:${path}`))
 }
 
 function withoutSession(route: RouteRule, method: string): Forwarding['withoutSession'] {
@@ -85,12 +95,18 @@ function crossSiteRules({ mode, allowedOrigins }: GatewayConfig['csrf'], route: 
 
 /** Names alone: a fixed value may be a secret. */
 function headersSet(route: RouteRule): string[] {
-  return [
+  if (route.upstream.kind === 'files') return []
+  const ofPerson = [
     ...(route.token === null ? [] : [`Authorization: Bearer, with ${nameOfToken(route.token)}`]),
     ...Object.entries(route.identityHeaders).map(([name, claim]) => `${name}, from the claim ${claim}`),
+  ]
+  if (route.upstream.kind === 'none') return [...ofPerson, 'Cookie, without ours']
+  return [
+    ...ofPerson,
     ...Object.keys(route.setHeaders).map(name => `${name}, fixed`),
     `Host, ${route.preserveHost ? 'as browsers see it' : "the upstream's"}`,
     'Forwarded, X-Forwarded-For, X-Forwarded-Host, X-Forwarded-Proto, Via, X-Request-Id',
+    ...(route.stripPrefix && route.path !== '/' ? [`X-Forwarded-Prefix: ${route.path}`] : []),
   ]
 }
 

@@ -1,3 +1,5 @@
+import { buildStore } from './build-store.ts'
+import { buildUpstream } from './build-upstream.ts'
 import type { ClientAuths } from './client-auth.ts'
 import type {
   AdminToken,
@@ -9,8 +11,11 @@ import type {
   SealingKey,
   SessionConfig,
   TokenDemand,
+  Upstream,
 } from './config.ts'
+import type { Folders } from './folders.ts'
 import { defaultListenHost } from './hosts.ts'
+import { ownToken } from './own-token.ts'
 import type { ConfigOptions } from './schema.ts'
 import type { ProviderOptions } from './schema-provider.ts'
 import type { RouteOptions } from './schema-routes.ts'
@@ -18,10 +23,15 @@ import type { RouteOptions } from './schema-routes.ts'
 /** Turns options that passed every check into what the program reads. */
 export function buildConfig(
   options: ConfigOptions,
-  secrets: { readonly sealingKeys: readonly SealingKey[]; readonly clientAuths: ClientAuths; readonly adminTokens: readonly AdminToken[] },
+  read: {
+    readonly sealingKeys: readonly SealingKey[]
+    readonly clientAuths: ClientAuths
+    readonly adminTokens: readonly AdminToken[]
+    readonly folders: Folders
+  },
 ): GatewayConfig {
   const { listen, session, admin } = options
-  const { sealingKeys, clientAuths, adminTokens } = secrets
+  const { sealingKeys, clientAuths, adminTokens, folders } = read
   const origins = options.origins.map(buildOrigin)
   return {
     origins: atLeastOne(origins),
@@ -32,6 +42,7 @@ export function buildConfig(
       ...(listen.tls && { tls: { cert: Buffer.from(listen.tls.cert), key: Buffer.from(listen.tls.key) } }),
     },
     ...(admin && { admin: { host: admin.host, port: admin.port, tokens: adminTokens } }),
+    ...(options.forwardAuth && { forwardAuth: options.forwardAuth }),
     paths: options.paths,
     identityProviders: Object.entries(options.identityProviders).map(([id, provider]) =>
       buildProvider(id, provider, existing(clientAuths.get(id))),
@@ -40,7 +51,7 @@ export function buildConfig(
     csrf: options.csrf,
     logout: defined(options.logout),
     pages: defined(options.pages),
-    routes: options.routes.map(route => buildRoute(route, origins)),
+    routes: options.routes.map((route, i) => buildRoute(route, origins, buildUpstream(route.upstream, folders.get(i)))),
     audit: options.audit,
     log: options.log,
   }
@@ -89,10 +100,9 @@ function buildAllowRules({
 
 function buildSession(options: ConfigOptions['session'], sealingKeys: readonly SealingKey[]): SessionConfig {
   const { store, idleTimeout, absoluteTimeout, cookieKeys, ...rest } = options
-  const { kind, url = '', namespace, tls } = store
   return {
     ...rest,
-    store: kind === 'memory' ? { kind } : { kind, url, namespace, ...(tls && { tls: { ca: Buffer.from(tls.ca) } }) },
+    store: buildStore(store),
     cookieKeys: atLeastOne(cookieKeys.map(key => key.trim())),
     sealingKeys: atLeastOne(sealingKeys),
     idleTimeoutMs: idleTimeout,
@@ -100,11 +110,14 @@ function buildSession(options: ConfigOptions['session'], sealingKeys: readonly S
   }
 }
 
-function buildRoute(options: RouteOptions, origins: readonly Origin[]): RouteRule {
-  const { kind, origin, methods = null, require, token, timeouts, limits, ...rest } = options
+function buildRoute(options: RouteOptions, origins: readonly Origin[], upstream: Upstream): RouteRule {
+  // Files can only be looked at.
+  const byDefault = upstream.kind === 'files' ? ['GET', 'HEAD'] : null
+  const { kind, origin, methods = byDefault, require, token, timeouts, limits, ...rest } = options
   const { maxAge, ...demands } = require
   return {
     ...rest,
+    upstream,
     // An API answers a signed-out request with 401; a page sends the person to sign in.
     kind: kind ?? (token === 'none' ? 'page' : 'api'),
     origins: origin === undefined ? origins : origins.filter(({ href }) => origin.includes(href)),
@@ -118,7 +131,7 @@ function buildRoute(options: RouteOptions, origins: readonly Origin[]): RouteRul
 
 /** Routes that want the same have the same slot, whatever the order of their scopes. */
 function buildDemand(token: Exclude<RouteOptions['token'], 'none'>): TokenDemand {
-  if (token === 'access') return { slot: '', audience: null, scopes: [] }
+  if (token === 'access') return ownToken
   const scopes = token.scopes.toSorted()
   // Neither has a space in it. One stands in every slot, so none is a name that means something to JavaScript.
   return { slot: `${token.audience} ${scopes.join(' ')}`, audience: token.audience, scopes }

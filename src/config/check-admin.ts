@@ -1,6 +1,6 @@
 import type { Evidence, Report } from './checks.ts'
 import type { Draft } from './draft.ts'
-import { defaultListenHost, isLoopback } from './hosts.ts'
+import { defaultListenHost, overlap } from './hosts.ts'
 import { tokenProblem } from './key-strength.ts'
 
 /** Checks the admin tokens, and that the admin port is not the public one. */
@@ -20,9 +20,4 @@ export function checkAdmin({ admin, sections, session }: Draft, { adminTokens }:
   if (host !== undefined && port !== undefined && port !== 0 && port === publicPort && overlap(host, publicHost)) {
     report(['admin', 'port'], 'is also listen.port on the same address: administrators need a port of their own')
   }
-}
-
-/** Whether what listens at one address keeps the other from listening, or stands beside it on this machine. */
-function overlap(one: string, other: string): boolean {
-  return one === other || [one, other].some(host => host === '0.0.0.0' || host === '::') || (isLoopback(one) && isLoopback(other))
 }

@@ -1,5 +1,5 @@
+import { checkClientCertificate } from './check-client-certificate.ts'
 import type { Report } from './checks.ts'
-import { keyPairProblem, validityProblem } from './key-pair.ts'
 import type { ConfigPath } from './mistakes.ts'
 import type { ProviderOptions } from './schema-provider.ts'
 
@@ -11,15 +11,7 @@ export function checkProviderTls(
   report: Report,
 ): void {
   const { cert, key } = tls
-  const at = [...path, 'tls']
-  if ((cert === undefined) !== (key === undefined))
-    report(at, `needs ${cert === undefined ? 'cert' : 'key'}: { file: path } beside ${cert === undefined ? 'key' : 'cert'}`)
-  if (cert !== undefined && key !== undefined) {
-    const problem = keyPairProblem({ cert, key }, `${at.join('.')}.cert`)
-    if (problem !== null) report([...at, 'key'], problem)
-  }
-  const invalid = cert === undefined ? null : validityProblem(cert, now)
-  if (invalid !== null) report([...at, 'cert'], invalid)
+  checkClientCertificate(tls, [...path, 'tls'], now, report)
 
   if (clientAuth?.method !== 'tls_client_auth') return
   const method = [...path, 'clientAuth', 'method']

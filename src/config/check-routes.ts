@@ -102,9 +102,6 @@ function checkPlace(route: Partial<RouteOptions>, i: number, origins: readonly s
     if (!origins.includes(origin)) report(path, 'is not one of the origins: write it exactly as it stands there')
     else if (route.origin?.indexOf(origin) !== n) report(path, 'stands in the list twice: remove one of the two')
   })
-  if (route.upstream !== undefined && origins.includes(route.upstream)) {
-    report(['routes', i, 'upstream'], 'is one of our own origins, so requests would go round in circles')
-  }
   if (route.path === undefined) return
   for (const origin of new Set(route.origin ?? origins)) {
     const place = `${origin} ${route.path}`

@@ -1,9 +1,8 @@
+import { checkStore } from './check-store.ts'
 import type { Report } from './checks.ts'
 import type { Draft } from './draft.ts'
 import { keyPairProblem } from './key-pair.ts'
 import { cookieKeyProblem } from './key-strength.ts'
-import type { ConfigPath } from './mistakes.ts'
-import type { SessionOptions } from './schema-session.ts'
 
 /** Checks the store, the deadlines and the keys; and the listener's certificate against its key. */
 export function checkSession({ sections, session }: Draft, report: Report): void {
@@ -23,14 +22,4 @@ export function checkSession({ sections, session }: Draft, report: Report): void
   const tls = sections.listen?.tls
   const problem = tls === undefined ? null : keyPairProblem(tls, 'listen.tls.cert')
   if (problem !== null) report(['listen', 'tls', 'key'], problem)
-}
-
-function checkStore(store: SessionOptions['store'], report: Report): void {
-  const path: ConfigPath = ['session', 'store']
-  if (store.kind === 'memory') {
-    for (const name of ['url', 'tls'] as const)
-      if (store[name] !== undefined) report([...path, name], 'has no meaning with kind: memory: remove it')
-  } else if (store.url === undefined) report(path, 'needs a url with kind: redis, such as { env: REDIS_URL }')
-  else if (store.tls !== undefined && !store.url.startsWith('rediss:'))
-    report([...path, 'tls'], 'needs a rediss: URL: with redis: there is no TLS')
 }

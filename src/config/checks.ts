@@ -1,10 +1,12 @@
 import type { AdminTokens } from './admin-tokens.ts'
 import { checkAdmin } from './check-admin.ts'
+import { checkForwardAuth } from './check-forward-auth.ts'
 import { checkOrigins } from './check-origins.ts'
 import { checkProviders } from './check-providers.ts'
 import { checkReuse } from './check-reuse.ts'
 import { checkRoutes } from './check-routes.ts'
 import { checkSession } from './check-session.ts'
+import { checkUpstreams } from './check-upstreams.ts'
 import type { ClientAuths } from './client-auth.ts'
 import type { Draft } from './draft.ts'
 import type { Keys } from './keys.ts'
@@ -30,7 +32,9 @@ export function checkDraft(draft: Draft, evidence: Evidence): readonly Mistake[]
   checkProviders(draft, evidence, report)
   checkSession(draft, report)
   checkAdmin(draft, evidence, report)
+  checkForwardAuth(draft, report)
   checkReuse(draft, evidence, report)
   checkRoutes(draft, report)
+  checkUpstreams(draft, evidence, report)
   return mistakes
 }

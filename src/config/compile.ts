@@ -6,6 +6,7 @@ import { readClientAuths } from './client-auth.ts'
 import type { GatewayConfig } from './config.ts'
 import { deepFreeze } from './deep-freeze.ts'
 import { readDraft } from './draft.ts'
+import { readFolders } from './folders.ts'
 import { readKeys } from './keys.ts'
 import { ConfigError, type Mistake } from './mistakes.ts'
 import { type ReferenceDeps, resolveReferences } from './references.ts'
@@ -45,6 +46,7 @@ export function judgeOptions(
   const { keys, mistakes: unreadable } = readKeys(draft, deps)
   const { clientAuths, mistakes: unproven } = readClientAuths(draft, deps)
   const { adminTokens, mistakes: unusable } = readAdminTokens(draft, deps)
+  const { folders, mistakes: misplaced } = readFolders(draft, deps)
   const contradictions = checkDraft(draft, { keys, clientAuths, adminTokens, now: now() })
   const mistakes = [
     ...checkProcess(deps.env, process.execArgv),
@@ -53,10 +55,11 @@ export function judgeOptions(
     ...unreadable,
     ...unproven,
     ...unusable,
+    ...misplaced,
     ...contradictions,
   ]
 
   if (mistakes.length > 0 || draft.whole === null) return { mistakes }
-  const secrets = { sealingKeys: [...keys.values()], clientAuths, adminTokens: [...adminTokens.values()] }
-  return { config: deepFreeze(buildConfig(draft.whole, secrets)) }
+  const read = { sealingKeys: [...keys.values()], clientAuths, adminTokens: [...adminTokens.values()], folders }
+  return { config: deepFreeze(buildConfig(draft.whole, read)) }
 }

@@ -1,4 +1,5 @@
 import type { KeyObject } from 'node:crypto'
+import type { StoreConfig } from './store-config.ts'
 
 /**
  * The configuration after all checks: what the rest of the program reads. Deeply frozen.
@@ -17,6 +18,8 @@ export interface GatewayConfig {
   }
   /** Without it nobody administers over the network. */
   readonly admin?: { readonly host: string; readonly port: number; readonly tokens: readonly AdminToken[] }
+  /** Without it no proxy can ask. */
+  readonly forwardAuth?: { readonly host: string; readonly port: number; readonly dialect: ForwardAuthDialect }
   readonly paths: { readonly base: string }
   /** In the order of the file, which is the order of the chooser page. */
   readonly identityProviders: readonly ProviderConfig[]
@@ -110,9 +113,7 @@ export interface ClaimSource {
 }
 
 export interface SessionConfig {
-  readonly store:
-    | { readonly kind: 'memory' }
-    | { readonly kind: 'redis'; readonly url: string; readonly namespace: string; readonly tls?: { readonly ca: Buffer } }
+  readonly store: StoreConfig
   readonly cookie: { readonly name: string; readonly insecure: boolean }
   /** The first signs, all verify. */
   readonly cookieKeys: readonly [string, ...string[]]
@@ -149,6 +150,51 @@ export interface AdminToken {
   readonly token: string
 }
 
+/** Whose way of asking about a request is understood: src/request/dialects.ts. */
+export type ForwardAuthDialect = 'nginx' | 'traefik' | 'caddy' | 'haproxy' | 'envoy'
+
+/** Where a route's requests go. */
+export type Upstream = ServerUpstream | FileUpstream | NoUpstream
+
+/** One server, or several that do the same, among which requests are spread. */
+export interface ServerUpstream {
+  readonly kind: 'servers'
+  readonly addresses: readonly [UpstreamAddress, ...UpstreamAddress[]]
+  /** For the https ones; their certificates are always verified. */
+  readonly tls: {
+    /** PEM of the certificate authorities believed for this upstream, in place of the system's. */
+    readonly ca?: Buffer
+    /** PEM of our certificate and its key; both or neither. */
+    readonly cert?: Buffer
+    readonly key?: Buffer
+    /** What to ask for and to find in the certificate, in place of the address's host. */
+    readonly serverName?: string
+  }
+}
+
+export interface UpstreamAddress {
+  /** As configured: an origin, http or https, or `unix:/path/to.sock`. */
+  readonly name: string
+  /** Its own origin, as requests name it; `http://localhost` for a socket. */
+  readonly origin: string
+  /** Absolute; null for one that is reached over the network. */
+  readonly socketPath: string | null
+}
+
+/** A folder on this machine. */
+export interface FileUpstream {
+  readonly kind: 'files'
+  /** Absolute. */
+  readonly folder: string
+  /** Relative to the folder: what page loads get where there is no file. Null: 404. */
+  readonly fallback: string | null
+}
+
+/** There is none: a proxy serves the route, and only asks about it, by forward-auth. */
+export interface NoUpstream {
+  readonly kind: 'none'
+}
+
 /** A configured path prefix with an upstream and rules. */
 export interface RouteRule {
   /** The path as configured; also its label in logs and metrics. */
@@ -158,8 +204,9 @@ export interface RouteRule {
   readonly origins: readonly Origin[]
   /** Null: all but TRACE and CONNECT. */
   readonly methods: readonly string[] | null
-  /** An origin, http or https, without a path. */
-  readonly upstream: string
+  readonly upstream: Upstream
+  /** Whether the upstream is asked without the route's path. */
+  readonly stripPrefix: boolean
   readonly preserveHost: boolean
   readonly encodedSlash: 'refuse' | 'pass'
   readonly access: 'signed-in' | 'optional' | 'anyone'

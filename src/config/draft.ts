@@ -3,6 +3,7 @@ import { type ConfigPath, isWithin, type Mistake } from './mistakes.ts'
 import { type ConfigOptions, configSchema } from './schema.ts'
 import { type AdminOptions, admin } from './schema-admin.ts'
 import { isMap } from './schema-forms.ts'
+import { type ForwardAuthOptions, forwardAuth } from './schema-forward-auth.ts'
 import type { ProviderOptions } from './schema-provider.ts'
 import type { RouteOptions } from './schema-routes.ts'
 import type { SessionOptions } from './schema-session.ts'
@@ -13,8 +14,10 @@ import { mistakesFrom, sentenceFor } from './sentences.ts'
  * not keep the mistakes around it from being told in the same run.
  */
 export interface Draft {
-  readonly sections: Partial<Omit<ConfigOptions, 'admin' | 'identityProviders' | 'routes' | 'session'>>
+  readonly sections: Partial<Omit<ConfigOptions, 'admin' | 'forwardAuth' | 'identityProviders' | 'routes' | 'session'>>
   readonly admin: Partial<AdminOptions>
+  /** Null where the section is not there at all. */
+  readonly forwardAuth: Partial<ForwardAuthOptions> | null
   readonly session: Partial<SessionOptions>
   readonly providers: ReadonlyMap<string, Partial<ProviderOptions>>
   /** By position in the list. */
@@ -52,8 +55,13 @@ function readParts(value: unknown, unreadable: readonly ConfigPath[]): Omit<Draf
   const routeList = Array.isArray(routes) ? routes : []
   return {
     isUnreadable,
-    sections: readMembers(configSchema.omit({ admin: true, identityProviders: true, routes: true, session: true }), options, []),
+    sections: readMembers(
+      configSchema.omit({ admin: true, forwardAuth: true, identityProviders: true, routes: true, session: true }),
+      options,
+      [],
+    ),
     admin: readMembers(admin, options.admin, ['admin']),
+    forwardAuth: options.forwardAuth === undefined ? null : readMembers(forwardAuth, options.forwardAuth, ['forwardAuth']),
     session: readMembers(shape.session, session, ['session']),
     providers: new Map(providers),
     routes: new Map(routeList.map((entry, i) => [i, readMembers(shape.routes.def.element, entry, ['routes', i])])),

@@ -7,6 +7,11 @@ export function isLoopback(host: string): boolean {
   return isIPv4(host) && host.startsWith('127.')
 }
 
+/** Whether what listens at one address keeps the other from listening, or stands beside it on this machine. */
+export function overlap(one: string, other: string): boolean {
+  return one === other || [one, other].some(host => host === '0.0.0.0' || host === '::') || (isLoopback(one) && isLoopback(other))
+}
+
 /** Where the public port is when nobody says so: cookies without Secure keep it on this machine (CKE-16). */
 export function defaultListenHost(cookie: { readonly insecure: boolean } | undefined): string {
   return cookie?.insecure === true ? '127.0.0.1' : '0.0.0.0'

@@ -45,9 +45,14 @@ function describe(node: JsonSchema): JsonSchema {
 
   const branches = (anyOf as JsonSchema[] | undefined) ?? [rest]
   const written = branches.map(branch => (branch.type === 'object' || branch.type === 'array' ? describe(branch) : branch))
-  // Where a map has a meaning of its own, { file: … } is that map.
-  if (branches.some(branch => branch.type === 'object')) return { ...shown, anyOf: written }
+  // Where a map has such a name of its own, { file: … } is that map.
+  if (branches.some(hasPlaces)) return { ...shown, anyOf: written }
   return rest.writeOnly === true ? { ...shown, writeOnly: true, anyOf: outside } : { ...shown, anyOf: [...written, ...outside] }
+}
+
+function hasPlaces({ type, properties, additionalProperties }: JsonSchema): boolean {
+  if (type !== 'object') return false
+  return isMap(additionalProperties) || (isMap(properties) && ('env' in properties || 'file' in properties))
 }
 
 function describeMembers({ properties, additionalProperties }: JsonSchema): JsonSchema {

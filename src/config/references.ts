@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { ConfigPath, Mistake } from './mistakes.ts'
 import { readReference } from './outside.ts'
-import { childOf, type Forms, formsOf, isMap } from './schema-forms.ts'
+import { childOf, type Forms, formsOf, isMap, mayComeFromOutside } from './schema-forms.ts'
 
 /** Options whose value is a secret, by the schema of the value; the few of which not every value is one can tell. */
 export const secrets = z.registry<{ isSecret: true | ((value: unknown) => boolean) }>()
@@ -25,7 +25,7 @@ export function resolveReferences(
   const mistakes: Mistake[] = []
 
   function resolveAt(forms: Forms, node: unknown, path: ConfigPath): unknown {
-    if (isMap(node)) return forms.map === undefined && forms.scalar !== undefined ? readAt(node, path) : resolveMap(forms, node, path)
+    if (isMap(node)) return isReference(forms, node) ? readAt(node, path) : resolveMap(forms, node, path)
     if (Array.isArray(node)) {
       const item = childOf(forms, 0)
       return item === undefined ? node : node.map((entry, i) => resolveAt(formsOf(item), entry, [...path, i]))
@@ -62,6 +62,18 @@ export function resolveReferences(
   }
 
   return { value: resolveAt(formsOf(schema), value, []), mistakes }
+}
+
+/** Where a map may stand as well as a single value, it is the map's own names that decide. */
+function isReference(forms: Forms, node: Readonly<Record<string, unknown>>): boolean {
+  if (forms.scalar === undefined) return false
+  return forms.map === undefined || (isOnlyReference(node) && mayComeFromOutside(forms))
+}
+
+/** Whether nothing stands in a map but what names a place to read from. */
+function isOnlyReference(node: Readonly<Record<string, unknown>>): boolean {
+  const names = Object.keys(node)
+  return names.length === 1 && (names[0] === 'env' || names[0] === 'file')
 }
 
 function isSecret(schema: z.ZodType, value: unknown): boolean {

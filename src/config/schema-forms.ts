@@ -37,6 +37,11 @@ export function namesOf(forms: Forms): readonly string[] {
   return forms.map instanceof z.ZodObject ? Object.keys(forms.map.def.shape) : []
 }
 
+/** Whether `{ env: … }` and `{ file: … }` stand for a single value here, although a map may stand here too: not where it has such a name itself. */
+export function mayComeFromOutside(forms: Forms): boolean {
+  return forms.map instanceof z.ZodObject && !namesOf(forms).some(name => name === 'env' || name === 'file')
+}
+
 /** The forms at the end of a path; none of them where the path leaves the schema. */
 export function formsAt(root: z.core.$ZodType, path: readonly PropertyKey[]): Forms {
   let forms = formsOf(root)

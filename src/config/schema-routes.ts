@@ -2,7 +2,8 @@ import { METHODS } from 'node:http'
 import { z } from 'zod'
 import { nearestName } from './nearest.ts'
 import { claimDemands, claimName, scopes } from './schema-provider.ts'
-import { audience, distinct, duration, flag, judgedText, oneOrMore, origin, path, size, text } from './schema-values.ts'
+import { upstream } from './schema-upstream.ts'
+import { audience, distinct, duration, flag, judgedText, oneOrMore, path, size, text } from './schema-values.ts'
 
 const method = () =>
   judgedText(value => {
@@ -43,7 +44,12 @@ export const route = z.strictObject({
     ),
   origin: oneOrMore(text()).optional().describe('The configured origins that it is served on, one or a list. Without it: all.'),
   methods: distinct(method()).min(1).optional().describe('Methods that pass, in upper case. Without it: all but TRACE and CONNECT.'),
-  upstream: origin().describe('Origin to send requests to, http or https, without a path.'),
+  upstream: upstream
+    .optional()
+    .describe(
+      'Where requests go: an origin (http or https, without a path), unix:/path/to.sock, a list of them, or a map of what follows. Required, unless forwardAuth is configured: then a route without it is served by the proxy alone.',
+    ),
+  stripPrefix: flag().prefault(false).describe('Asks the upstream without the path of the route: /api/orders/7 becomes /7.'),
   preserveHost: flag().prefault(false).describe("Sends the Host that browsers see instead of the upstream's own."),
   encodedSlash: z.enum(['refuse', 'pass']).default('refuse').describe('What happens to %2F in a path; pass leaves the bytes as they are.'),
   access: z
@@ -109,7 +115,7 @@ const ownHeaders = new Set([
     'traceparent',
     'tracestate',
   ],
-  ...['x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-forwarded-port'],
+  ...['x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-forwarded-port', 'x-forwarded-prefix'],
   ...['x-original-url', 'x-rewrite-url', 'x-http-method-override', 'x-http-method', 'x-method-override'],
 ])
 

@@ -1,21 +1,7 @@
 import { z } from 'zod'
-import { secrets } from './references.ts'
 import { claimName } from './schema-provider.ts'
-import { certificates, distinct, duration, flag, judgedText, secret, text, whole, word } from './schema-values.ts'
-
-const store = z.strictObject({
-  kind: z.enum(['memory', 'redis']).describe('memory is for one process and forgets at a restart; redis is for everything else.'),
-  url: redisUrl()
-    .optional()
-    .describe('redis: or rediss: URL; with a password in it only as { env } or { file }. Required with kind: redis.'),
-  namespace: word(/^[A-Za-z0-9_-]{1,32}$/, '1 to 32 letters, digits, _ and -')
-    .default('sp')
-    .describe('First part of every Redis key; gateways that share sessions share it.'),
-  tls: z
-    .strictObject({ ca: certificates().describe("PEM of the certificate authorities believed for Redis, in place of the system's.") })
-    .optional()
-    .describe("TLS towards Redis, for rediss: URLs. Without it: the system's certificate authorities."),
-})
+import { store } from './schema-store.ts'
+import { distinct, duration, flag, secret, text, whole, word } from './schema-values.ts'
 
 const sealingKey = z
   .strictObject({
@@ -56,18 +42,3 @@ export const session = z.strictObject({
 })
 
 export type SessionOptions = z.output<typeof session>
-
-function redisUrl() {
-  const schema = judgedText(value => {
-    const url = URL.parse(value)
-    if (url === null || (url.protocol !== 'redis:' && url.protocol !== 'rediss:') || url.hostname === '')
-      return 'must be a URL such as redis://redis:6379 or rediss://redis:6379/0'
-    if (url.search !== '' || url.hash !== '') return 'must not have a query or fragment'
-    return /^(\/\d{0,4})?$/.test(url.pathname) ? null : 'must not have a path other than the number of a database'
-  })
-  // A text that is no URL may still hold a password.
-  secrets.add(schema, {
-    isSecret: value => typeof value === 'string' && ((URL.parse(value)?.password ?? '') !== '' || /:[^/]*@/.test(value)),
-  })
-  return schema
-}

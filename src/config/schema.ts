@@ -1,6 +1,7 @@
 import { isIP } from 'node:net'
 import { z } from 'zod'
 import { admin } from './schema-admin.ts'
+import { forwardAuth } from './schema-forward-auth.ts'
 import { provider, providerId } from './schema-provider.ts'
 import { route } from './schema-routes.ts'
 import { session } from './schema-session.ts'
@@ -48,6 +49,9 @@ export const configSchema = z.strictObject({
   origins: distinct(origin()).min(1).describe('The origins that browsers see; the first is the default; https unless on loopback.'),
   listen: listen.prefault({}).describe('Where the gateway listens.'),
   admin: admin.optional().describe('Where administrators call, on a port of its own: nowhere, unless this section is there.'),
+  forwardAuth: forwardAuth
+    .optional()
+    .describe('Where a proxy asks before it lets a request through, on a port of its own: nowhere, unless this section is there.'),
   paths: z
     .strictObject({
       base: path()

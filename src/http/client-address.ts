@@ -1,5 +1,5 @@
-import type { IncomingMessage } from 'node:http'
 import { BlockList, isIP } from 'node:net'
+import type { RequestHead } from './request-head.ts'
 
 /** The proxies in front of us whose X-Forwarded-* are believed. */
 export interface TrustedProxies {
@@ -45,7 +45,7 @@ export function createTrustedProxies(cidrs: readonly string[]): TrustedProxies {
  *
  * `Forwarded` is not read: a proxy that sets only one of the two would let the client write the other.
  */
-export function clientAddress(req: IncomingMessage, proxies: TrustedProxies): string {
+export function clientAddress(req: RequestHead, proxies: TrustedProxies): string {
   const peer = req.socket.remoteAddress
   if (peer === undefined) return ''
   const chain = req.headers['x-forwarded-for']
@@ -72,7 +72,7 @@ function addBlock(list: BlockList, cidr: string): void {
 }
 
 /** A socket that listens on `::` tells IPv4 peers as `::ffff:192.0.2.1`. */
-function unmapped(address: string): string {
+export function unmapped(address: string): string {
   return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address
 }
 

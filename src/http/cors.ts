@@ -1,5 +1,6 @@
-import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import type { IncomingHttpHeaders } from 'node:http'
 import { GatewayError } from '../errors.ts'
+import type { RequestHead } from './request-head.ts'
 
 /** What a script of an allowed origin may read besides the safelisted response headers. */
 const exposed = 'Sallyport-Error, X-Request-Id, Retry-After, WWW-Authenticate'
@@ -56,7 +57,7 @@ export function createCors(allowedOrigins: readonly string[]): Cors {
 }
 
 /** Whether a request is a CORS preflight (Fetch standard, CORS-preflight request). */
-export function isPreflight(req: IncomingMessage): boolean {
+export function isPreflight(req: RequestHead): boolean {
   return req.method === 'OPTIONS' && req.headers.origin !== undefined && req.headers['access-control-request-method'] !== undefined
 }
 

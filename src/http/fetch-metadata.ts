@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import type { RequestHead } from './request-head.ts'
 
 /**
  * Whether a person opened this address and will see the answer: a top-level GET navigation.
@@ -6,7 +7,7 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
  * Browsers say so in Sec-Fetch-Mode and Sec-Fetch-Dest, which no script can set. Without any Sec-Fetch
  * header (old browsers, WebViews, command lines) it is a GET that asks for HTML first.
  */
-export function isNavigation(req: IncomingMessage): boolean {
+export function isNavigation(req: RequestHead): boolean {
   return req.method === 'GET' && opensPage(req.headers)
 }
 

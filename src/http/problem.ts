@@ -17,13 +17,19 @@ export interface ProblemInfo {
   readonly isSecure: boolean
   /** Where to sign in; told with every 401. */
   readonly loginUrl?: string
+  /** Answered in place of the code's own status. */
+  readonly status?: number
   /** CORS headers for this request, as name, value, …. */
   readonly cors?: readonly string[]
 }
 
 /** The body of an answer about an expected failure (RFC 9457, contract.md section 6). */
-export function problemBody(error: GatewayError, info: Pick<ProblemInfo, 'requestId' | 'loginUrl'>): Record<string, string | number> {
-  const { status, title } = describeError(error.code)
+export function problemBody(
+  error: GatewayError,
+  info: Pick<ProblemInfo, 'requestId' | 'loginUrl' | 'status'>,
+): Record<string, string | number> {
+  const { title } = describeError(error.code)
+  const status = statusOf(error, info)
   return {
     type: documentation + error.code,
     title,
@@ -36,15 +42,19 @@ export function problemBody(error: GatewayError, info: Pick<ProblemInfo, 'reques
 
 /** The headers that go with an error of ours, page or problem, as name, value, …. */
 export function problemHeaders(error: GatewayError, info: ProblemInfo): string[] {
-  const { status, retryAfterSeconds } = describeError(error.code)
+  const { retryAfterSeconds } = describeError(error.code)
   const headers = ['sallyport-error', error.code, 'cache-control', 'no-store', 'x-request-id', info.requestId]
   if (retryAfterSeconds !== undefined) headers.push('retry-after', String(retryAfterSeconds))
   if (error.code === 'body_too_large') headers.push('connection', 'close')
   // RFC 9110 §15.5.2 wants a challenge with every 401. A scheme of our own makes no browser ask for a password.
-  if (status === 401 && error.headers['www-authenticate'] === undefined) headers.push('www-authenticate', 'Sallyport')
+  if (statusOf(error, info) === 401 && error.headers['www-authenticate'] === undefined) headers.push('www-authenticate', 'Sallyport')
   for (const name in error.headers) headers.push(name, error.headers[name] ?? '')
   for (const part of info.cors ?? []) headers.push(part)
   return headers
+}
+
+function statusOf(error: GatewayError, { status }: Pick<ProblemInfo, 'status'>): number {
+  return status ?? describeError(error.code).status
 }
 
 /**
@@ -66,7 +76,7 @@ export function sendProblem(res: ServerResponse, error: unknown, info: ProblemIn
   const headers = isExpected ? problemHeaders(error, info) : ['cache-control', 'no-store', 'x-request-id', info.requestId]
   headers.push(...createAnswerHeaders(info), 'content-type', 'application/problem+json; charset=utf-8')
   headers.push('content-length', String(Buffer.byteLength(text)))
-  res.writeHead(isExpected ? describeError(error.code).status : 500, headers)
+  res.writeHead(isExpected ? statusOf(error, info) : 500, headers)
   if (isExpected && error.code === 'body_too_large') endAfterBody(res, text)
   else res.end(text)
 }

@@ -1,5 +1,5 @@
-import type { IncomingMessage } from 'node:http'
 import { GatewayError } from '../errors.ts'
+import type { RequestHead } from './request-head.ts'
 
 /**
  * Refuses requests that two programs could read differently because of their header lines: two lines of
@@ -9,7 +9,7 @@ import { GatewayError } from '../errors.ts'
  *
  * @throws {GatewayError} `bad_request`, reason `repeated_header` or `transfer_encoding`
  */
-export function refuseRepeatedHeaders(req: IncomingMessage): void {
+export function refuseRepeatedHeaders(req: RequestHead): void {
   const encoding = req.headers['transfer-encoding']
   if (encoding !== undefined && (encoding.toLowerCase() !== 'chunked' || req.httpVersionMinor === 0)) {
     throw new GatewayError('bad_request', 'a transfer coding that is not plain chunked', {

@@ -51,6 +51,7 @@ export function createUpstreamHeaders(route: RouteRule, deps: RequestHeaderDeps)
   const setHeaders = Object.entries(route.setHeaders).flat()
   const setNames = new Set(Object.keys(route.setHeaders).map(normaliseName))
   const identityHeaders = Object.entries(route.identityHeaders).flat()
+  const prefix = route.stripPrefix && route.path !== '/' ? route.path : null
   const origins = new Map(route.origins.map(origin => [origin.href, describeOrigin(origin)]))
   const remembered = new Map<string, boolean>()
 
@@ -89,6 +90,7 @@ export function createUpstreamHeaders(route: RouteRule, deps: RequestHeaderDeps)
     const origin = origins.get(exchange.target.origin.href) ?? describeOrigin(exchange.target.origin)
     list.push('forwarded', `for=${forwardedNode(exchange.clientAddress)}${origin.forwarded}`, 'x-forwarded-for', exchange.clientAddress)
     list.push('x-forwarded-host', origin.host, 'x-forwarded-proto', origin.proto)
+    if (prefix !== null) list.push('x-forwarded-prefix', prefix)
     list.push('via', headers.via === undefined ? pseudonym : appendVia(headers.via), 'x-request-id', exchange.requestId)
     for (const part of setHeaders) list.push(part)
     return list

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto'
-import type { IncomingMessage } from 'node:http'
+import type { RequestHead } from './request-head.ts'
 
 /**
  * The name of one request in logs, answers and upstreams: the X-Request-Id that came with it if it is
  * well-formed, a new one otherwise. Several lines of it count as malformed.
  */
-export function requestId(req: IncomingMessage): string {
+export function requestId(req: RequestHead): string {
   const given = req.headers['x-request-id']
   return typeof given === 'string' && isWellFormed(given) ? given : randomUUID()
 }

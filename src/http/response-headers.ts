@@ -2,6 +2,7 @@ import type { RouteRule } from '../config/config.ts'
 import { isStorable, privateCacheControl } from './cache-control.ts'
 import type { Exchange } from './exchange.ts'
 import { hopByHop } from './header-names.ts'
+import { createLocationRewrite } from './location.ts'
 import { isStrongHsts, strictTransportSecurity } from './security-headers.ts'
 
 /** An upstream's header fields: lower-case names, a list where a name has several lines. */
@@ -21,6 +22,9 @@ export interface ResponseHeaderDeps {
   readonly hasAllowedOrigins: boolean
 }
 
+/** A route's answer's head: name, value, …. */
+export type ClientHeaders = (response: UpstreamResponse) => string[]
+
 /** What an upstream may not say to a browser in our name. docs/proxying.md says why, one by one. */
 const dropped: ReadonlySet<string> = new Set([
   ...hopByHop,
@@ -38,8 +42,9 @@ const targetedCacheControl: ReadonlySet<string> = new Set([
  * Creates the filter of a route's answers: the upstream's header fields in, a raw header list for the
  * client out. On a route that reads the session nothing stays in a shared cache.
  */
-export function createClientHeaders(route: RouteRule, deps: ResponseHeaderDeps): (response: UpstreamResponse) => string[] {
+export function createClientHeaders(route: RouteRule, deps: ResponseHeaderDeps): ClientHeaders {
   const readsSession = route.access !== 'anyone'
+  const rewriteLocation = createLocationRewrite(route)
   const varyBySession = deps.hasAllowedOrigins ? 'Cookie, Sec-Fetch-Site, Origin' : 'Cookie, Sec-Fetch-Site'
 
   return function buildClientHeaders({ status, fields, exchange, cors }) {
@@ -52,6 +57,7 @@ export function createClientHeaders(route: RouteRule, deps: ResponseHeaderDeps):
       if (value === undefined || dropped.has(name) || name.startsWith('access-control-') || nominated?.has(name) === true) continue
       if (name === 'set-cookie') addCookies(list, value, deps.isOwnCookie)
       else if (name === 'cache-control') cacheControl = typeof value === 'string' ? value : value.join(', ')
+      else if (name === 'location' || name === 'content-location') add(list, name, rewriteLocation(value, exchange.target.origin))
       else if (name === 'strict-transport-security') hasStrongHsts = addHsts(list, value, exchange.target.origin.isSecure)
       else if (name === 'content-length' && status === 204) continue
       else if (readsSession && targetedCacheControl.has(name)) continue

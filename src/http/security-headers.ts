@@ -42,6 +42,17 @@ export function createPageHeaders(options: PageHeaderOptions): readonly string[]
   )
 }
 
+/**
+ * What differs from that on the one page that another origin may frame. `X-Frame-Options` must go besides: it knows
+ * no origin but its own.
+ */
+export function framedPageHeaders(framedBy: string): Readonly<Record<string, string>> {
+  const policy = { 'default-src': "'none'", 'form-action': "'none'", 'base-uri': "'none'", 'frame-ancestors': framedBy }
+  const directives = Object.entries(policy).map(directive => directive.join(' '))
+  // A page that isolates itself (COEP) frames only what lets every origin load it; there is nothing in ours to keep back.
+  return { 'content-security-policy': directives.join(';'), 'cross-origin-resource-policy': 'cross-origin' }
+}
+
 /** The headers of every answer of ours that is no page. */
 export function createAnswerHeaders(options: { readonly isSecure: boolean }): readonly string[] {
   const hsts = options.isSecure ? ['strict-transport-security', strictTransportSecurity] : []

@@ -1,10 +1,10 @@
-import type { IncomingMessage } from 'node:http'
 import type { Origin } from '../config/config.ts'
 import { GatewayError } from '../errors.ts'
 import { canonicalPath } from './canonical-path.ts'
 import type { TrustedProxies } from './client-address.ts'
 import type { Target } from './exchange.ts'
 import { decodePercent } from './path-readings.ts'
+import type { RequestHead } from './request-head.ts'
 
 /**
  * Characters of path and query that a sign-in comes back to. Long enough for an application's own state in the query;
@@ -26,7 +26,7 @@ export interface TargetDeps {
  * @throws {GatewayError} `wrong_authority`, `bad_request` (`target_form`, `access_token_in_query`),
  *   `ambiguous_path`, `uri_too_long`
  */
-export function readTarget(req: IncomingMessage, deps: TargetDeps): Target {
+export function readTarget(req: RequestHead, deps: TargetDeps): Target {
   const forwarded = req.headers['x-forwarded-host']
   const host = forwarded !== undefined && deps.proxies.trusts(req.socket.remoteAddress) ? String(forwarded) : req.headers.host
   const origin = findOrigin(deps.origins, host)

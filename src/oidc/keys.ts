@@ -9,6 +9,8 @@ const renewAfterMs = 5 * 60_000
 const forgetAfterMs = 60 * 60_000
 /** Between two fetches that a token's unknown key caused. Whoever sends made-up key ids costs the provider no more (META-05). */
 const coolDownMs = 10_000
+/** From one failure to the next try: long enough that any number of tokens ask an absent provider once, short enough that one which is back is used at once. */
+const backOffMs = 1_000
 /** More than any provider keeps at once. */
 const mostKeys = 100
 
@@ -20,7 +22,7 @@ export interface Keys {
   /**
    * The keys that are held. Old ones are renewed behind the caller's back.
    *
-   * @throws {GatewayError} `idp_unavailable` when there are none and they cannot be had
+   * @throws {GatewayError} `idp_unavailable` when there are none and they cannot be had, or could not a moment ago
    */
   current(): Promise<KeySet>
   /** Newer keys than these, for a token whose key is not among them; null while the cool-down lasts. */
@@ -37,10 +39,12 @@ export interface KeysDeps {
 /** Creates the reader of the key set at one address; it is fetched when first needed, by one request however many ask. */
 export function createKeys({ config, wire, now }: KeysDeps, address: string): Keys {
   let held: { readonly keys: KeySet; readonly fetchedAt: number } | null = null
+  let failure: { readonly error: unknown; readonly at: number } | null = null
   let pending: Promise<KeySet> | null = null
   let restsUntil = 0
 
   async function fetchKeys(): Promise<KeySet> {
+    const at = now()
     try {
       const response = await wire(address, {
         method: 'GET',
@@ -52,9 +56,11 @@ export function createKeys({ config, wire, now }: KeysDeps, address: string): Ke
         throw idpUnavailable(config, 'keys_invalid', `answered the request for its keys with status ${response.status}`)
       const keys = createLocalJWKSet(keySetOf(await response.json()))
       held = { keys, fetchedAt: now() }
+      failure = null
       return keys
     } catch (error) {
-      throw ownError(error) ?? idpUnavailable(config, 'keys_invalid', 'gave a key set that cannot be used', error)
+      failure = { error: ownError(error) ?? idpUnavailable(config, 'keys_invalid', 'gave a key set that cannot be used', error), at }
+      throw failure.error
     }
   }
 
@@ -67,9 +73,13 @@ export function createKeys({ config, wire, now }: KeysDeps, address: string): Ke
 
   return {
     async current() {
-      if (held === null || now() - held.fetchedAt >= forgetAfterMs) return await fetchOnce()
-      // Nobody waits for this one; what fails now is tried again by the next who asks.
-      if (now() - held.fetchedAt >= renewAfterMs) fetchOnce().catch(() => undefined)
+      const isResting = failure !== null && pending === null && now() - failure.at < backOffMs
+      if (held === null || now() - held.fetchedAt >= forgetAfterMs) {
+        if (failure !== null && isResting) throw failure.error
+        return await fetchOnce()
+      }
+      // Nobody waits for this one; what fails now is tried again by one who asks later.
+      if (now() - held.fetchedAt >= renewAfterMs && !isResting) fetchOnce().catch(() => undefined)
       return held.keys
     },
 

@@ -7,10 +7,11 @@ import type { Log } from './log.ts'
  *
  *   sign_in          a session began
  *   refusal          a request was refused (code, reason)
- *   replay           a callback or hand-off was presented again
+ *   replay           a callback, a hand-off or a logout token was presented again
  *   renewal          the grant's tokens were renewed, or could not be (outcome)
  *   revocation       tokens were given back to the provider, or could not be (outcome)
  *   logout           the person signed out
+ *   provider_logout  the provider signed somebody out (reason: by which way)
  *   session_ended    a session ended for another reason (reason)
  *   record_rejected  a stored record was altered, or sealed under a key we do not have (reason)
  *   subject_changed  a sign-in replaced another person's session in the same browser
@@ -23,6 +24,7 @@ export const auditEvents = [
   'renewal',
   'revocation',
   'logout',
+  'provider_logout',
   'session_ended',
   'record_rejected',
   'subject_changed',

@@ -48,6 +48,17 @@ form{margin:0 0 1rem}
 :focus-visible{outline:3px solid var(--focus);outline-offset:3px}
 dl{display:grid;grid-template-columns:auto 1fr;gap:.25rem 1rem;margin:1.25rem 0 0;padding-top:1rem;border-top:1px solid var(--line);font-size:.875rem;color:var(--quiet)}
 dd{margin:0;font-family:ui-monospace,monospace}
+main:has(.sessions){max-width:44rem}
+h2{display:flex;flex-wrap:wrap;gap:.25rem .75rem;align-items:center;margin:0;font-size:1.0625rem;line-height:1.4}
+.mark{padding:0 .5rem;border:1px solid;border-radius:1rem;font-size:.8125rem;color:var(--act)}
+.sessions{margin:1.25rem 0}
+.sessions li{display:flex;flex-direction:column;gap:.5rem;margin:0;padding:1.25rem 0;border-top:1px solid var(--line)}
+.sessions li:last-child{border-bottom:1px solid var(--line)}
+.sessions dl{margin:0;padding:0;border:0}
+.sessions dd{font-family:inherit;color:var(--ink)}
+.sessions form{margin:.5rem 0 0}
+.plain{background:none;color:var(--act)}
+@media (min-width:40rem){.sessions li{display:grid;grid-template-columns:1fr auto;column-gap:1.5rem}.sessions h2{grid-column:1/-1}.sessions form{margin:0;align-self:end}}
 footer{font-size:.875rem;color:var(--quiet);text-align:center}
 @media (forced-colors:active){.button{border-color:LinkText}}
 `

@@ -13,6 +13,7 @@ export const texts = {
 
   handOff: {
     sign_in: { title: 'Signing you in', advice: 'You will be taken back in a moment.', link: 'Go on' },
+    signed_out: { title: 'Please sign in', advice: 'You will be taken to the sign-in in a moment.', link: 'Sign in' },
     back: { title: 'One moment', advice: 'You will be taken back in a moment.', link: 'Go on' },
     bounce: { title: 'One moment', advice: 'Looking whether you are signed in already.', link: 'Go on' },
     sign_out: { title: 'Signing you out', advice: 'You are signed out here. The sign-in service is told now.', link: 'Go on' },
@@ -23,6 +24,27 @@ export const texts = {
   signedOut: {
     title: 'You are signed out',
     advice: 'If other people use this computer, close the browser as well.',
+  },
+
+  frontChannel: { title: 'Sign-out', advice: 'The sign-in service has told us that it signs you out.' },
+
+  account: {
+    title: 'Where you are signed in',
+    signedInAs: 'You are signed in as',
+    advice: 'If you do not know one of these, sign it out.',
+    kinds: { browser: 'Browser' },
+    unknownDevice: 'Unknown device',
+    current: 'This browser',
+    kind: 'Kind',
+    site: 'Site',
+    signedIn: 'Signed in',
+    from: 'from',
+    lastUsed: 'Last used',
+    mayDo: 'May do',
+    everything: 'Everything you may do here',
+    signOut: 'Sign out',
+    signOutOthers: 'Sign out everywhere else',
+    nowhereElse: 'You are signed in nowhere else.',
   },
 
   error: { code: 'Error', requestId: 'Request' },

@@ -1,6 +1,7 @@
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import { GatewayError } from '../errors.ts'
+import { letBodyCome } from '../http/expect-continue.ts'
 
 /** How a request's body is framed towards the upstream: by us, never by copying headers. */
 export type BodyFraming = { readonly kind: 'none' } | { readonly kind: 'length'; readonly length: string } | { readonly kind: 'chunked' }
@@ -30,12 +31,14 @@ export function readFraming(req: IncomingMessage, maxBytes: number): BodyFraming
  */
 export class RequestBody extends Readable {
   readonly #req: IncomingMessage
+  readonly #res: ServerResponse
   readonly #maxBytes: number
   #received = 0
 
-  constructor(req: IncomingMessage, maxBytes: number) {
+  constructor(req: IncomingMessage, res: ServerResponse, maxBytes: number) {
     super({ highWaterMark: 64 * 1024 })
     this.#req = req
+    this.#res = res
     this.#maxBytes = maxBytes
     req.on('data', this.#take)
     req.on('end', this.#finish)
@@ -43,6 +46,8 @@ export class RequestBody extends Readable {
   }
 
   override _read(): void {
+    // undici begins to read when it has a connection to send over.
+    letBodyCome(this.#req, this.#res)
     this.#req.resume()
   }
 

@@ -1,22 +1,24 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Dispatcher } from 'undici'
-import type { GatewayConfig, RouteRule } from '../config/config.ts'
-import { GatewayError } from '../errors.ts'
+import type { GatewayConfig, RouteRule, ServerUpstream } from '../config/config.ts'
 import { createOwnCookieTest } from '../http/cookies.ts'
 import type { Cors } from '../http/cors.ts'
 import type { Exchange } from '../http/exchange.ts'
 import { normaliseName } from '../http/header-names.ts'
 import { createUpstreamHeaders } from '../http/request-headers.ts'
-import { clientTrailers, createClientHeaders, type UpstreamFields } from '../http/response-headers.ts'
+import { type ClientHeaders, clientTrailers, createClientHeaders, type UpstreamFields } from '../http/response-headers.ts'
 import type { SignedIn } from '../session/session.ts'
+import type { Watch } from '../session/watch.ts'
 import { RequestBody, readFraming } from './forward-body.ts'
 import { type ForwardOutcome, Relay } from './relay.ts'
+import { createStaticFiles } from './static-files.ts'
+import { createUpstreamPath } from './upstream-path.ts'
 import type { UpstreamPools } from './upstream-pools.ts'
 
 export interface ForwardDeps {
   readonly config: Pick<GatewayConfig, 'routes' | 'session' | 'csrf'>
   readonly cors: Cors
   readonly pools: UpstreamPools
+  readonly watch: Pick<Watch, 'add'>
 }
 
 /**
@@ -32,77 +34,95 @@ export type Forward = (
   signedIn: SignedIn | null,
 ) => Promise<ForwardOutcome>
 
+/** The same for one route, with all that does not change from request to request at hand. */
+type ForwardOnRoute = (req: IncomingMessage, res: ServerResponse, exchange: Exchange, signedIn: SignedIn | null) => Promise<ForwardOutcome>
+
 /**
- * Creates the stage that passes a request to its route's upstream and the answer back, both streamed.
- * One request upstream for each that comes, never repeated; redirects pass, nobody follows them.
+ * Creates the stage that passes a request to its route's upstream and the answer back, both streamed. What failed
+ * before anything came of it may be sent once more (repeat.ts); redirects pass, nobody follows them. An event stream
+ * ends with the session under which it was asked for.
  *
  * @returns a function that resolves when the answer has been passed on, or either side has left. It rejects
  *   only while nothing has been answered: `body_too_large`, `upstream_busy`, `upstream_unreachable`,
  *   `upstream_timeout`, `upstream_invalid_response`
  */
 export function createForward(deps: ForwardDeps): Forward {
-  const { config, cors, pools } = deps
+  const { config, cors, pools, watch } = deps
   const isOwnCookie = createOwnCookieTest(config.session.cookie)
   const identityNames = new Set(config.routes.flatMap(route => Object.keys(route.identityHeaders).map(normaliseName)))
   const hasAllowedOrigins = config.csrf.allowedOrigins.length > 0
   const filterTrailers = (fields: UpstreamFields) => clientTrailers(fields, isOwnCookie)
   const rules = new Map(config.routes.map(route => [route, compileRoute(route)]))
 
-  function compileRoute(route: RouteRule) {
-    return {
-      upstreamHeaders: createUpstreamHeaders(route, { isOwnCookie, identityNames }),
-      clientHeaders: createClientHeaders(route, { isOwnCookie, hasAllowedOrigins }),
-      namesPerson: Object.keys(route.identityHeaders).length > 0,
-      ordinary: pools.poolFor(route, 'ordinary'),
-      stream: pools.poolFor(route, 'stream'),
+  function compileRoute(route: RouteRule): ForwardOnRoute {
+    const clientHeaders = createClientHeaders(route, { isOwnCookie, hasAllowedOrigins })
+    const { upstream } = route
+    if (upstream.kind === 'servers') return createToServers(route, upstream, clientHeaders)
+    if (upstream.kind === 'files') return createStaticFiles({ route, upstream, clientHeaders, cors })
+    // The stages let no request come so far (`no_route`).
+    return () => Promise.reject(new TypeError('a route that a proxy serves has nothing to be forwarded to'))
+  }
+
+  function createToServers(route: RouteRule, server: ServerUpstream, clientHeaders: ClientHeaders): ForwardOnRoute {
+    const upstreamPath = createUpstreamPath(route)
+    const upstreamHeaders = createUpstreamHeaders(route, { isOwnCookie, identityNames })
+    const namesPerson = Object.keys(route.identityHeaders).length > 0
+    const [ordinary, stream] = [
+      pools.addressesFor(server, route.timeouts, 'ordinary'),
+      pools.addressesFor(server, route.timeouts, 'stream'),
+    ]
+
+    return function toServers(req, res, exchange, signedIn) {
+      return new Promise((resolve, reject) => {
+        if (res.destroyed || req.socket.destroyed) {
+          resolve({ result: 'client_left', status: null })
+          return
+        }
+        const addresses = req.headers.accept === 'text/event-stream' ? stream : ordinary
+        const pool = addresses.choose()
+
+        const framing = readFraming(req, route.limits.bodyBytes)
+        const headers = upstreamHeaders({
+          rawHeaders: req.rawHeaders,
+          headers: req.headers,
+          exchange,
+          person: signedIn !== null && namesPerson ? personOf(signedIn) : null,
+          bearer: route.token === null ? null : (signedIn?.vault.access[route.token.slot]?.token ?? null),
+          contentLength: framing.kind === 'length' ? framing.length : null,
+        })
+        const corsHeaders = cors.answerHeaders(req.headers)
+        const body = framing.kind === 'none' ? null : new RequestBody(req, res, route.limits.bodyBytes)
+        const relay = new Relay({
+          req,
+          res,
+          addresses,
+          pool,
+          request: {
+            path: upstreamPath(exchange.target),
+            method: exchange.method,
+            headers,
+            body,
+            headersTimeout: route.timeouts.headersMs,
+            servername: '',
+          },
+          body,
+          timeouts: route.timeouts,
+          signedIn,
+          watch,
+          clientHeaders: (status, fields) => clientHeaders({ status, fields, exchange, cors: corsHeaders }),
+          clientTrailers: filterTrailers,
+          resolve,
+          reject,
+        })
+        relay.start()
+      })
     }
   }
 
   return function forward(req, res, exchange, route, signedIn) {
-    return new Promise((resolve, reject) => {
-      const rule = rules.get(route)
-      if (rule === undefined) throw new TypeError('the route is of another configuration')
-      if (res.destroyed || req.socket.destroyed) {
-        resolve({ result: 'client_left', status: null })
-        return
-      }
-      const upstream = req.headers.accept === 'text/event-stream' ? rule.stream : rule.ordinary
-      if (upstream.active >= upstream.capacity) throw new GatewayError('upstream_busy', 'too many requests wait for the upstream')
-
-      const framing = readFraming(req, route.limits.bodyBytes)
-      const headers = rule.upstreamHeaders({
-        rawHeaders: req.rawHeaders,
-        headers: req.headers,
-        exchange,
-        person: signedIn !== null && rule.namesPerson ? personOf(signedIn) : null,
-        bearer: route.token === null ? null : (signedIn?.vault.access[route.token.slot]?.token ?? null),
-        contentLength: framing.kind === 'length' ? framing.length : null,
-      })
-      const corsHeaders = cors.answerHeaders(req.headers)
-      const body = framing.kind === 'none' ? null : new RequestBody(req, route.limits.bodyBytes)
-      const relay = new Relay({
-        req,
-        res,
-        upstream,
-        body,
-        timeouts: route.timeouts,
-        clientHeaders: (status, fields) => rule.clientHeaders({ status, fields, exchange, cors: corsHeaders }),
-        clientTrailers: filterTrailers,
-        resolve,
-        reject,
-      })
-      const { path, query } = exchange.target
-      // Not in undici's types. Without it undici takes the name for TLS from Host and reconnects when that changes.
-      const options: Dispatcher.DispatchOptions & { servername: string } = {
-        path: query === '' ? path : path + query,
-        method: exchange.method,
-        headers,
-        body,
-        headersTimeout: route.timeouts.headersMs,
-        servername: upstream.servername,
-      }
-      upstream.pool.dispatch(options, relay)
-    })
+    const rule = rules.get(route)
+    if (rule === undefined) throw new TypeError('the route is of another configuration')
+    return rule(req, res, exchange, signedIn)
   }
 }
 

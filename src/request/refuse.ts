@@ -1,15 +1,17 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { ServerResponse } from 'node:http'
 import type { GatewayConfig, RouteRule } from '../config/config.ts'
 import { describeError, GatewayError } from '../errors.ts'
 import type { Cors } from '../http/cors.ts'
 import type { Exchange } from '../http/exchange.ts'
 import { problemHeaders, sendProblem } from '../http/problem.ts'
+import type { RequestHead } from '../http/request-head.ts'
 import { createPageHeaders } from '../http/security-headers.ts'
 import { longestReturnTo } from '../http/target.ts'
 import type { Audit } from '../ops/audit.ts'
 import { describeFailure, type Log } from '../ops/log.ts'
 import { type Trail, trailFields } from '../ops/trail.ts'
 import { errorPage } from '../pages/error-page.ts'
+import { handOffPage } from '../pages/hand-off-page.ts'
 import { styles } from '../pages/styles.ts'
 
 export interface RefuseDeps {
@@ -17,6 +19,8 @@ export interface RefuseDeps {
   readonly cors: Cors
   readonly audit: Audit
   readonly log: Log
+  /** Whether a proxy has asked, and knows no other answers than 200, 401 and 403 (contract.md section 8b). */
+  readonly isAsked?: boolean
 }
 
 /** What is known of a refused request; a target that could not be read leaves the exchange out. */
@@ -28,29 +32,37 @@ export interface Refused {
   readonly signInPath?: string
 }
 
-export type Refuse = (req: IncomingMessage, res: ServerResponse, refused: Refused, error: unknown) => void
+export type Refuse = (req: Pick<RequestHead, 'headers'>, res: ServerResponse, refused: Refused, error: unknown) => void
 
 /**
  * Creates the one place that answers with errors: a person gets a page or is sent to sign in, a program a
  * problem document; the audit gets the one line.
+ *
+ * A proxy that asks is never told to redirect: where we would, it is told where to (`Sallyport-Login`), with a page that
+ * leads there for those that pass our answer on. All other refusals become 403, for nginx knows no more; what is broken
+ * on our side stays 5xx, so that nobody takes an outage for a decision.
  */
 export function createRefuse(deps: RefuseDeps): Refuse {
-  const { config, audit, log, cors } = deps
+  const { config, audit, log, cors, isAsked = false } = deps
   const loginPath = `${config.paths.base}/login`
   const pageHeaders = new Map(
     config.origins.map(({ href, isSecure }) => [href, createPageHeaders({ stylesheet: styles, isSecure, ...logoOf(config) })]),
   )
 
-  return function refuse(req, res, refused, error) {
+  return function refuse(req, res, refused, thrown) {
     const { trail, exchange, route } = refused
-    report(trail, error)
+    report(trail, thrown)
+    const error = isAsked ? withoutCookies(thrown) : thrown
+    const status = isAsked ? statusForProxy(error) : undefined
     const origin = exchange?.target.origin ?? config.origins[0]
     if (exchange === undefined || !exchange.isNavigation || res.headersSent || res.destroyed) {
       const info = { requestId: trail.requestId, isSecure: origin.isSecure, loginUrl: loginPath, cors: cors.answerHeaders(req.headers) }
-      return sendProblem(res, error, info)
+      return sendProblem(res, error, status === undefined ? info : { ...info, status })
     }
-    if (route?.kind === 'page' && isSignedOut(error)) return sendToLogin(res, exchange, error)
-    sendErrorPage(res, exchange, error, refused.signInPath)
+    if (route?.kind === 'page' && isSignedOut(error)) {
+      return isAsked ? tellOfLogin(res, exchange, error) : sendToLogin(res, exchange, error)
+    }
+    sendErrorPage(res, exchange, error, { status, signInPath: refused.signInPath })
   }
 
   /** One line in the audit for what somebody did, one in the log for what went wrong here. */
@@ -67,16 +79,35 @@ export function createRefuse(deps: RefuseDeps): Refuse {
   }
 
   /** So that a link in an e-mail works; what was asked for is kept. */
-  function sendToLogin(res: ServerResponse, { target, requestId }: Exchange, error: GatewayError): void {
-    const asked = target.path + target.query
-    // What the sign-in would not keep must not make its address too long to be asked for.
-    const query = asked.length > longestReturnTo ? '' : `?return_to=${encodeURIComponent(asked)}`
+  function sendToLogin(res: ServerResponse, exchange: Exchange, error: GatewayError): void {
     const cookies = error.headers['set-cookie'] === undefined ? [] : ['set-cookie', error.headers['set-cookie']]
-    res.writeHead(302, ['location', loginPath + query, 'cache-control', 'no-store', 'x-request-id', requestId, ...cookies])
+    const location = loginAddress(exchange)
+    res.writeHead(302, ['location', location, 'cache-control', 'no-store', 'x-request-id', exchange.requestId, ...cookies])
     res.end()
   }
 
-  function sendErrorPage(res: ServerResponse, { target, requestId }: Exchange, error: unknown, signInPath: string | undefined): void {
+  function loginAddress({ target }: Exchange): string {
+    const asked = target.path + target.query
+    // What the sign-in would not keep must not make its address too long to be asked for.
+    return asked.length > longestReturnTo ? loginPath : `${loginPath}?return_to=${encodeURIComponent(asked)}`
+  }
+
+  /** The page is for proxies that pass our answer on as it is: Traefik and Envoy. */
+  function tellOfLogin(res: ServerResponse, exchange: Exchange, error: GatewayError): void {
+    const to = loginAddress(exchange)
+    const headers = problemHeaders(error, { requestId: exchange.requestId, isSecure: exchange.target.origin.isSecure })
+    headers.push('sallyport-login', to)
+    sendPage(res, exchange, { status: 401, headers, page: handOffPage({ brand: config.pages, purpose: 'signed_out', to }) })
+  }
+
+  function sendErrorPage(
+    res: ServerResponse,
+    exchange: Exchange,
+    error: unknown,
+    options: { readonly status: number | undefined; readonly signInPath: string | undefined },
+  ): void {
+    const { target, requestId } = exchange
+    const { signInPath } = options
     const known = error instanceof GatewayError ? error : null
     const { status, title } = known === null ? { status: 500, title: 'Something went wrong' } : describeError(known.code)
     const page = errorPage({
@@ -90,11 +121,33 @@ export function createRefuse(deps: RefuseDeps): Refuse {
     })
     const info = { requestId, isSecure: target.origin.isSecure }
     const headers = known === null ? ['cache-control', 'no-store', 'x-request-id', requestId] : problemHeaders(known, info)
-    headers.push(...(pageHeaders.get(target.origin.href) ?? []), 'content-type', 'text/html; charset=utf-8')
-    headers.push('content-length', String(Buffer.byteLength(page)))
-    res.writeHead(status, headers)
-    res.end(page)
+    sendPage(res, exchange, { status: options.status ?? status, headers, page })
   }
+
+  function sendPage(
+    res: ServerResponse,
+    { target }: Exchange,
+    answer: { readonly status: number; readonly headers: readonly string[]; readonly page: string },
+  ): void {
+    const headers = [...answer.headers, ...(pageHeaders.get(target.origin.href) ?? []), 'content-type', 'text/html; charset=utf-8']
+    headers.push('content-length', String(Buffer.byteLength(answer.page)))
+    res.writeHead(answer.status, headers)
+    res.end(answer.page)
+  }
+}
+
+/** Undefined for a bug of ours, which is answered as everywhere. */
+function statusForProxy(error: unknown): number | undefined {
+  if (!(error instanceof GatewayError)) return undefined
+  const { status } = describeError(error.code)
+  return status === 401 || status >= 500 ? status : 403
+}
+
+/** Cookies are set on the public port alone: no proxy hands on those of its question's answer. */
+function withoutCookies(error: unknown): unknown {
+  if (!(error instanceof GatewayError) || error.headers['set-cookie'] === undefined) return error
+  const { 'set-cookie': _, ...headers } = error.headers
+  return new GatewayError(error.code, error.message, { headers })
 }
 
 function isSignedOut(error: unknown): error is GatewayError {

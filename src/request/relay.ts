@@ -1,10 +1,16 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Dispatcher } from 'undici'
 import { GatewayError } from '../errors.ts'
+import { endStream } from '../http/end-stream.ts'
 import type { UpstreamFields } from '../http/response-headers.ts'
+import type { SignedIn } from '../session/session.ts'
+import type { Watch } from '../session/watch.ts'
 import type { RequestBody } from './forward-body.ts'
-import { describeUpstreamFailure } from './upstream-failure.ts'
-import type { UpstreamPool } from './upstream-pools.ts'
+import { whereToRepeat } from './repeat.ts'
+import type { UpstreamAddresses } from './upstream-addresses.ts'
+import type { Connection, Passenger } from './upstream-connection.ts'
+import { ConnectFailure, describeUpstreamFailure } from './upstream-failure.ts'
+import type { SentRequest, UpstreamPool } from './upstream-pool.ts'
 
 /** What became of a request that was let through. */
 export type ForwardOutcome =
@@ -12,15 +18,23 @@ export type ForwardOutcome =
   | { readonly result: 'answered'; readonly status: number }
   /** The client left before the end; null when nothing had been answered yet. */
   | { readonly result: 'client_left'; readonly status: number | null }
-  /** The upstream broke off in mid-answer, and so did we. */
-  | { readonly result: 'cut'; readonly status: number; readonly error: Error }
+  /** The session ended, or this process is about to, and with it the event stream. */
+  | { readonly result: 'stream_ended'; readonly status: number }
+  /** The upstream, at this address, broke off in mid-answer, and so did we. */
+  | { readonly result: 'cut'; readonly status: number; readonly error: Error; readonly upstream: string }
 
 export interface RelayParts {
   readonly req: IncomingMessage
   readonly res: ServerResponse
-  readonly upstream: UpstreamPool
+  readonly addresses: UpstreamAddresses
+  /** Where the request goes first. */
+  readonly pool: UpstreamPool
+  readonly request: SentRequest
   readonly body: RequestBody | null
   readonly timeouts: { readonly headersMs: number; readonly idleMs: number }
+  /** Null on a route without a session, and for who has none. */
+  readonly signedIn: SignedIn | null
+  readonly watch: Pick<Watch, 'add'>
   readonly clientHeaders: (status: number, fields: UpstreamFields) => string[]
   readonly clientTrailers: (fields: UpstreamFields) => Record<string, string | string[]>
   readonly resolve: (outcome: ForwardOutcome) => void
@@ -37,8 +51,13 @@ const maxInformational = 16
  * One request on its way: what undici calls while it sends it and while the answer comes back. Streams
  * with back-pressure, and stops the one side as soon as the other is gone.
  */
-export class Relay implements Dispatcher.DispatchHandler {
+export class Relay implements Passenger {
+  connection: Connection | null = null
   readonly #parts: RelayParts
+  #pool: UpstreamPool
+  #wasKept = false
+  #isAnswering = false
+  #hasFailed = false
   #controller: Dispatcher.DispatchController | null = null
   #status: number | null = null
   #length = -1
@@ -47,19 +66,34 @@ export class Relay implements Dispatcher.DispatchHandler {
   #informational = 0
   #isSettled = false
   #timer: NodeJS.Timeout | null = null
+  #unwatch: (() => void) | null = null
 
   constructor(parts: RelayParts) {
     this.#parts = parts
-    const { res, upstream } = parts
-    res.once('close', this.#leave)
-    upstream.active++
-    if (upstream.active > upstream.connections) this.#arm('upstream_busy', parts.timeouts.headersMs)
+    this.#pool = parts.pool
+    parts.res.once('close', this.#leave)
+  }
+
+  start(): void {
+    this.#send(this.#pool, false)
+  }
+
+  #send(pool: UpstreamPool, overNewConnection: boolean): void {
+    this.#pool = pool
+    if (!overNewConnection && pool.active >= pool.connections) this.#arm('upstream_busy', this.#parts.timeouts.headersMs)
+    pool.send(this.#parts.request, this, overNewConnection)
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller
+    if (this.connection !== null) this.#wasKept = this.connection.carried++ > 0
     this.#disarm()
     this.#stopIfClientLeft()
+  }
+
+  /** The first byte of an answer is there. */
+  onResponseStarted(): void {
+    this.#isAnswering = true
   }
 
   onResponseStart(controller: Dispatcher.DispatchController, status: number, fields: UpstreamFields): void {
@@ -68,14 +102,16 @@ export class Relay implements Dispatcher.DispatchHandler {
       this.#passInformational(controller, status, fields)
       return
     }
-    const { req, res } = this.#parts
+    const { req, res, signedIn } = this.#parts
     this.#disarm()
+    this.#pool.health.answered()
     res.writeHead(status, this.#parts.clientHeaders(status, fields))
     this.#status = status
     if (req.method === 'HEAD' || status === 204 || status === 304) return
     const length = fields['content-length']
     if (typeof length === 'string') this.#length = Number(length)
-    this.#isEventStream = typeof fields['content-type'] === 'string' && fields['content-type'].startsWith('text/event-stream')
+    this.#isEventStream = isEventStream(fields['content-type'])
+    if (this.#isEventStream && signedIn !== null) this.#unwatch = this.#parts.watch.add(signedIn, { onEnd: this.#endStream })
     process.nextTick(Relay.#begin, this)
   }
 
@@ -97,7 +133,7 @@ export class Relay implements Dispatcher.DispatchHandler {
   }
 
   onResponseEnd(_controller: Dispatcher.DispatchController, trailers: UpstreamFields): void {
-    this.#parts.upstream.active--
+    this.#pool.active--
     if (this.#isSettled || this.#status === null) return
     const { res } = this.#parts
     for (const _name in trailers) {
@@ -110,8 +146,33 @@ export class Relay implements Dispatcher.DispatchHandler {
   }
 
   onResponseError(_controller: Dispatcher.DispatchController | null, error: Error): void {
-    this.#parts.upstream.active--
-    this.#fail(describeUpstreamFailure(error, this.#controller !== null))
+    this.#pool.active--
+    if (this.#isSettled) return
+    const other = this.#isAnswering || this.#hasFailed ? null : this.#otherPool(error)
+    if (other === null) {
+      this.#fail(describeUpstreamFailure(error, this.#controller !== null))
+      return
+    }
+    this.#hasFailed = true
+    this.#controller = null
+    this.#disarm()
+    // Not from here: undici is taking the connection apart.
+    process.nextTick(Relay.#repeat, this, other, error instanceof ConnectFailure)
+  }
+
+  /** Where a request that failed before its answer began can be sent once more; null for nowhere. */
+  #otherPool(error: Error): UpstreamPool | null {
+    const { req, body, addresses } = this.#parts
+    const wasSent = this.#controller !== null
+    const where = whereToRepeat({ error, method: req.method ?? '', hasBody: body !== null, wasSent, wasKept: this.#wasKept })
+    if (where === 'nowhere') return null
+    return addresses.chooseOther(this.#pool) ?? (where === 'anywhere' ? this.#pool : null)
+  }
+
+  /** @param mayUseKept not after a connection that was there: others may be as stale, and this is the last try */
+  static #repeat(relay: Relay, pool: UpstreamPool, mayUseKept: boolean): void {
+    if (relay.#isSettled) return
+    relay.#send(pool, !mayUseKept)
   }
 
   /** Runs when all that came with the head has been handled: a head without a body is sent now, and the idle clock starts. */
@@ -155,13 +216,22 @@ export class Relay implements Dispatcher.DispatchHandler {
     this.#stop(new Error('the client has left'))
   }
 
+  /** The request was let in while its session lived; the stream must not go on without (RPL-07). */
+  readonly #endStream = (): void => {
+    if (this.#isSettled || this.#status === null) return
+    this.#settle()
+    endStream(this.#parts.res)
+    this.#parts.resolve({ result: 'stream_ended', status: this.#status })
+    this.#stop(new Error('the session has ended'))
+  }
+
   #fail(error: Error): void {
     if (this.#isSettled) return
     this.#settle()
     if (this.#status === null) this.#parts.reject(error)
     else {
       this.#cut()
-      this.#parts.resolve({ result: 'cut', status: this.#status, error })
+      this.#parts.resolve({ result: 'cut', status: this.#status, error, upstream: this.#pool.address })
     }
     this.#stop(error)
   }
@@ -182,6 +252,7 @@ export class Relay implements Dispatcher.DispatchHandler {
   #settle(): void {
     this.#isSettled = true
     this.#disarm()
+    this.#unwatch?.()
     this.#parts.res.off('close', this.#leave)
   }
 
@@ -195,4 +266,10 @@ export class Relay implements Dispatcher.DispatchHandler {
     clearTimeout(this.#timer)
     this.#timer = null
   }
+}
+
+/** Whatever the case: browsers take it for one in any (RFC 9110 §8.3.1). Of several types they take the last. */
+function isEventStream(type: string | readonly string[] | undefined): boolean {
+  if (type === undefined) return false
+  return typeof type === 'string' ? /^text\/event-stream/i.test(type) : type.some(isEventStream)
 }

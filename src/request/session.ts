@@ -1,8 +1,9 @@
 import type { RouteRule } from '../config/config.ts'
 import { GatewayError } from '../errors.ts'
 import { clearCookie, findCookie } from '../http/cookies.ts'
+import { endedCode } from '../session/ended-code.ts'
 import type { Families, FamilyState } from '../session/families.ts'
-import type { Credential, EndReason, SignedIn } from '../session/session.ts'
+import type { Credential, SignedIn } from '../session/session.ts'
 
 export interface SessionStageDeps {
   readonly cookie: { readonly name: string; readonly isSecure: boolean }
@@ -48,15 +49,8 @@ export function createSessionStage(deps: SessionStageDeps) {
       // A cookie belongs to one origin: carried to another it is nobody's.
       if (family.state === 'live' && family.signedIn.record.origin === origin) return family.signedIn
       if (route.access === 'optional') return null
-      const code = family.state === 'ended' ? codeOf[family.reason] : 'not_signed_in'
+      const code = family.state === 'ended' ? endedCode[family.reason] : 'not_signed_in'
       throw new GatewayError(code, 'The route needs a session.', presented.isAmbiguous ? { headers: clearing, reason: 'two_cookies' } : {})
     },
   }
 }
-
-const codeOf = {
-  idle: 'session_idle',
-  expired: 'session_expired',
-  revoked: 'session_revoked',
-  logged_out: 'not_signed_in',
-} as const satisfies Record<EndReason, string>

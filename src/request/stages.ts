@@ -1,10 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { GatewayConfig, RouteRule, TokenDemand } from '../config/config.ts'
+import { GatewayError } from '../errors.ts'
 import { clientAddress, createTrustedProxies } from '../http/client-address.ts'
 import { type Cors, isPreflight } from '../http/cors.ts'
 import type { Exchange, Target } from '../http/exchange.ts'
 import { isNavigation } from '../http/fetch-metadata.ts'
 import { refuseRepeatedHeaders } from '../http/repeated-headers.ts'
+import type { RequestHead } from '../http/request-head.ts'
 import { requestId } from '../http/request-id.ts'
 import { readTarget } from '../http/target.ts'
 import { describeFailure, type Log } from '../ops/log.ts'
@@ -61,7 +63,7 @@ export function createStages(deps: StageDeps) {
   }
 
   return {
-    openTrail(req: IncomingMessage): Trail {
+    openTrail(req: RequestHead): Trail {
       return {
         requestId: requestId(req),
         method: req.method ?? '',
@@ -73,7 +75,7 @@ export function createStages(deps: StageDeps) {
       }
     },
 
-    readExchange(req: IncomingMessage, trail: Trail): Exchange {
+    readExchange(req: RequestHead, trail: Trail): Exchange {
       refuseRepeatedHeaders(req)
       const target = readTarget(req, { origins: config.origins, proxies })
       const { requestId, method, clientAddress } = trail
@@ -90,6 +92,12 @@ export function createStages(deps: StageDeps) {
 
     admitMethod,
 
+    /** For the public port: what only a proxy serves is not here, for whomever. */
+    admitProxied(route: RouteRule): void {
+      if (route.upstream.kind === 'none')
+        throw new GatewayError('no_route', 'the route has no upstream: a proxy serves it', { reason: 'forward_auth_only' })
+    },
+
     isPreflight,
 
     /** Here, without a session and without the upstream (CSRF-06). */
@@ -100,10 +108,10 @@ export function createStages(deps: StageDeps) {
     },
 
     /** On a route that takes anyone nobody looks at the cookie: it outlives an outage of the store. */
-    readPresented: (req: IncomingMessage, route: RouteRule) => readPresented(route.access === 'anyone' ? undefined : req.headers.cookie),
+    readPresented: (req: RequestHead, route: RouteRule) => readPresented(route.access === 'anyone' ? undefined : req.headers.cookie),
 
     /** Only what a cookie authenticates can be forged by another site. */
-    refuseCrossSite(req: IncomingMessage, exchange: Exchange, route: RouteRule, presented: PresentedSession): void {
+    refuseCrossSite(req: RequestHead, exchange: Exchange, route: RouteRule, presented: PresentedSession): void {
       if (!presented.isPresent) return
       const { method, isNavigation, target } = exchange
       checkCrossSite({ headers: req.headers, method, origin: target.origin, kind: route.kind, isNavigation })
@@ -115,7 +123,7 @@ export function createStages(deps: StageDeps) {
 
     subjectOf,
 
-    decideAccess(req: IncomingMessage, route: RouteRule, signedIn: SignedIn | null): void {
+    decideAccess(req: RequestHead, route: RouteRule, signedIn: SignedIn | null): void {
       decideAccess(route, signedIn, now())
       // Polling is not activity (contract.md section 9).
       if (signedIn !== null && req.headers['sallyport-background'] !== '1') deps.families.touch(signedIn)
@@ -132,7 +140,7 @@ export function createStages(deps: StageDeps) {
     noteCut(trail: Trail, route: RouteRule, outcome: ForwardOutcome): void {
       if (outcome.result !== 'cut') return
       const failure = describeFailure(outcome.error)
-      deps.log.write('warn', 'answer_cut', { request_id: trail.requestId, route: route.path, upstream: route.upstream, ...failure })
+      deps.log.write('warn', 'answer_cut', { request_id: trail.requestId, route: route.path, upstream: outcome.upstream, ...failure })
     },
 
     closeTrail: (trail: Trail, res: ServerResponse) => writeRequest(deps.log, trail, res.statusCode, now),

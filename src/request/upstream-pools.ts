@@ -1,71 +1,86 @@
+import { createHash } from 'node:crypto'
 import { isIP } from 'node:net'
-import { buildConnector, Pool } from 'undici'
-import type { RouteRule } from '../config/config.ts'
+import type { RouteRule, ServerUpstream, UpstreamAddress } from '../config/config.ts'
+import { describeFailure, type Log } from '../ops/log.ts'
+import { UpstreamAddresses } from './upstream-addresses.ts'
+import { AddressHealth } from './upstream-health.ts'
+import { UpstreamPool } from './upstream-pool.ts'
 
 /**
- * Connections to one upstream for ordinary requests, and for event streams, which hold theirs for hours and
+ * Connections to one address for ordinary requests, and for event streams, which hold theirs for hours and
  * must not use up those of the others. 32 to 128 were measured equal at 64 clients.
  */
 const connections = { ordinary: 64, stream: 1024 }
 
-/** Requests that may wait for a connection; more are told to come again rather than left waiting. */
-const maxWaiting = 256
-
-/** The connections to one upstream. */
-export interface UpstreamPool {
-  readonly pool: Pool
-  /** What TLS asks for and checks, whatever Host says. */
-  readonly servername: string
-  readonly connections: number
-  /** Requests that this pool may have at one time, waiting ones among them. */
-  readonly capacity: number
-  /** Requests that it has now. */
-  active: number
+export interface UpstreamPoolDeps {
+  /** Epoch ms. */
+  readonly now: () => number
+  readonly log: Pick<Log, 'write'>
 }
 
 export interface UpstreamPools {
-  /** The pool for a route: one for each upstream, connect timeout and kind. */
-  poolFor(route: RouteRule, kind: keyof typeof connections): UpstreamPool
+  /** The addresses for a route's requests of one kind. */
+  addressesFor(upstream: ServerUpstream, timeouts: RouteRule['timeouts'], kind: keyof typeof connections): UpstreamAddresses
   /** Closes all connections; what still runs over them fails. */
   close(): Promise<void>
 }
 
-/** Creates the pools of upstream connections. They outlive a reload of the configuration. */
-export function createUpstreamPools(): UpstreamPools {
+/**
+ * Creates the pools of upstream connections: one for each address, TLS identity, connect timeout and kind. What is known
+ * of an address's health is shared by all its pools.
+ */
+export function createUpstreamPools({ now, log }: UpstreamPoolDeps): UpstreamPools {
   const pools = new Map<string, UpstreamPool>()
+  const healths = new Map<string, AddressHealth>()
+
+  function poolFor(address: UpstreamAddress, tls: ServerUpstream['tls'], connectMs: number, kind: keyof typeof connections): UpstreamPool {
+    const identity = `${address.name} ${fingerprint(tls)}`
+    return kept(pools, `${kind} ${connectMs} ${identity}`, () => {
+      const health = kept(healths, identity, () => createHealth(address.name))
+      const options = { address, tls, servername: nameForTls(address, tls), connectMs, health }
+      return new UpstreamPool(options, connections[kind])
+    })
+  }
+
+  function createHealth(address: string): AddressHealth {
+    return new AddressHealth({
+      now,
+      onChange(change, error) {
+        if (change === 'up') log.write('warn', 'upstream_up', { upstream: address })
+        else log.write('warn', 'upstream_down', { upstream: address, ...describeFailure(error) })
+      },
+    })
+  }
 
   return {
-    poolFor(route, kind) {
-      const key = `${kind} ${route.timeouts.connectMs} ${route.upstream}`
-      let found = pools.get(key)
-      if (found === undefined) {
-        found = createPool(route.upstream, route.timeouts.connectMs, connections[kind])
-        pools.set(key, found)
-      }
-      return found
-    },
+    addressesFor: ({ addresses, tls }, { connectMs }, kind) =>
+      new UpstreamAddresses(addresses.map(address => poolFor(address, tls, connectMs, kind))),
 
     async close() {
-      await Promise.all([...pools.values()].map(({ pool }) => pool.destroy()))
+      await Promise.all([...pools.values()].map(pool => pool.close()))
     },
   }
 }
 
-function createPool(upstream: string, connectMs: number, size: number): UpstreamPool {
-  const { hostname } = new URL(upstream)
+/** The name for TLS: that of the configured host. For an IP address there is none, and the address itself is checked. */
+function nameForTls({ origin }: UpstreamAddress, { serverName }: ServerUpstream['tls']): string {
+  const { hostname } = new URL(origin)
   const host = hostname.startsWith('[') ? hostname.slice(1, -1) : hostname
-  const connect = buildConnector({ timeout: connectMs, allowH2: false })
-  // With preserveHost undici would take the browser's Host for the name in the upstream's certificate. The
-  // name is that of the configured upstream (for an address there is no SNI, and the address is checked).
-  const servername = isIP(host) === 0 ? host : ''
-  const pool = new Pool(upstream, {
-    connections: size,
-    // More than one request on a connection at a time would let one answer be taken for another's.
-    pipelining: 1,
-    allowH2: false,
-    // Ours, because event streams have none and undici reads it before anyone knows that it is one.
-    bodyTimeout: 0,
-    connect: (options, callback) => connect({ ...options, servername }, callback),
-  })
-  return { pool, servername: hostname, connections: size, capacity: size + maxWaiting, active: 0 }
+  return serverName ?? (isIP(host) === 0 ? host : '')
+}
+
+/** Tells TLS identities apart; nothing of a key can be read from it. */
+function fingerprint({ ca, cert, key, serverName }: ServerUpstream['tls']): string {
+  const hash = createHash('sha256')
+  for (const part of [ca, cert, key, serverName]) hash.update(String(part?.length)).update(part ?? '')
+  return hash.digest('base64')
+}
+
+function kept<T>(map: Map<string, T>, key: string, make: () => T): T {
+  let found = map.get(key)
+  if (found === undefined) {
+    found = make()
+    map.set(key, found)
+  }
+  return found
 }

@@ -46,6 +46,13 @@ export function passedDeadline(record: Clocks, grantExpiresAt: number | null, no
   return grantExpiresAt !== null && now >= grantExpiresAt ? 'expired' : null
 }
 
+/** How and when the session ends if nobody uses it. */
+export function comingEnd(record: Clocks, grantExpiresAt: number | null): { readonly reason: DeadlineReason; readonly at: number } {
+  const ownAt = Math.min(record.idleExpiresAt, record.absoluteExpiresAt)
+  if (grantExpiresAt !== null && grantExpiresAt < ownAt) return { reason: 'expired', at: grantExpiresAt }
+  return { reason: nextDeadline(record), at: ownAt }
+}
+
 /** Which of the record's own deadlines comes first. */
 export function nextDeadline(record: Clocks): DeadlineReason {
   return record.absoluteExpiresAt <= record.idleExpiresAt ? 'expired' : 'idle'

@@ -30,9 +30,10 @@ export function createExpressSession(deps: {
 }
 
 /**
- * Begins a session in this browser: the one that was there ends, a new credential is handed out.
+ * Begins a session in this browser, under a new credential. It is written while the one that was there still lives: a
+ * store that takes nothing new must not cost both.
  *
- * @param admit has the last word on what was begun
+ * @param admit ends the one that was there, and has the last word on what was begun
  * @throws {GatewayError} `store_unavailable`, and what `admit` throws; no cookie is set then
  */
 export async function beginSession(
@@ -42,7 +43,8 @@ export async function beginSession(
   admit: (credential: Credential) => Promise<void>,
 ): Promise<void> {
   try {
-    await settle(done => req.session.regenerate(done))
+    // Not `regenerate`, which ends the old one first.
+    req.sessionStore.generate(req)
     req.session.beginning = { signIn, ...beginning }
     await settle(done => req.session.save(done))
     // express-session saves once more when the answer ends; there is nothing left to write then.
@@ -52,7 +54,7 @@ export async function beginSession(
     await admit(credential)
   } catch (error) {
     // express-session would set the cookie of a session that was never saved.
-    forget(req)
+    releaseSession(req)
     throw error instanceof GatewayError ? error : new GatewayError('store_unavailable', 'The session could not be saved.', { cause: error })
   }
 }
@@ -62,7 +64,8 @@ export async function endSession(req: Request): Promise<void> {
   await settle(done => req.session.destroy(done))
 }
 
-function forget(req: Request): void {
+/** Lets go of the session: when the answer begins or ends, express-session does nothing about it any more. */
+export function releaseSession(req: Request): void {
   ;(req as { session: unknown }).session = null
 }
 

@@ -49,6 +49,9 @@ export interface FamiliesDeps {
   readonly onLapsed: (ended: Ended) => void
 }
 
+/** How often an ending looks again after somebody else has written. */
+const mostRounds = 3
+
 export function createFamilies(deps: FamiliesDeps): Families {
   const { store, sealing, index, settings, now, audit } = deps
   // The same bytes open to the same family: nearly every request finds here what an earlier one opened. Weak
@@ -89,7 +92,8 @@ export function createFamilies(deps: FamiliesDeps): Families {
     records: FamilyRecords,
     ended: { readonly record: SessionRecord; readonly vault: Vault | null } | null,
   ): FamilyState {
-    store.endFamily(familyId, reason, tombstoneLifeMs, { session: records.session }).then(isEnded => {
+    // The vault counts too: a renewal may just have moved the provider's deadline in it.
+    store.endFamily(familyId, reason, tombstoneLifeMs, records).then(isEnded => {
       if (!isEnded) return
       audit('session_ended', { reason, session_id: familyId })
       if (ended === null) return
@@ -100,21 +104,27 @@ export function createFamilies(deps: FamiliesDeps): Families {
   }
 
   /**
-   * Ends what `open` finds, while it still is what was found: a touch or a renewal may come between, and then
-   * it is looked at again. Nobody writes faster than we end, three times over.
+   * Ends what `open` finds, while it still is what was found: a touch or a renewal may come between, and then it is
+   * looked at again. Renewals for many audiences can come between each time: whoever is told of an ending must be told
+   * the truth, so the last time whatever is there ends. Tokens that were written after the last look are destroyed then,
+   * and not given back.
+   *
+   * @param isBound whether the vault that `open` saw is all that may end
    */
   async function endAsRead(
     familyId: string,
     member: string,
     reason: EndReason,
     open: (records: FamilyRecords) => Omit<Ended, 'sessionId'> | null,
+    isBound = false,
   ): Promise<Ended | null> {
-    for (let round = 0; round < 3; round += 1) {
+    for (let round = 1; round <= mostRounds; round += 1) {
       const records = await store.readFamily(familyId, member)
       if (records.session === null || readTombstone(records.session) !== null) return null
       const found = open(records)
       if (found === null) return null
-      if (!(await store.endFamily(familyId, reason, tombstoneLifeMs, records))) continue
+      const expected = round < mostRounds || isBound ? records : undefined
+      if (!(await store.endFamily(familyId, reason, tombstoneLifeMs, expected))) continue
       index.remove(familyId, found.record)
       return { sessionId: familyId, ...found }
     }
@@ -179,12 +189,18 @@ export function createFamilies(deps: FamiliesDeps): Families {
     },
 
     end(credential, reason, vaultVersion) {
-      return endAsRead(credential.familyId, credential.member, reason, records => {
-        const family = openFamily(sealing, credential, records)
-        if ('failure' in family) return family.failure === 'vault_gone' ? { record: family.record, vault: null } : null
-        const { record, vault } = family.signedIn
-        return vaultVersion === undefined || vault.version === vaultVersion ? { record, vault } : null
-      })
+      return endAsRead(
+        credential.familyId,
+        credential.member,
+        reason,
+        records => {
+          const family = openFamily(sealing, credential, records)
+          if ('failure' in family) return family.failure === 'vault_gone' ? { record: family.record, vault: null } : null
+          const { record, vault } = family.signedIn
+          return vaultVersion === undefined || vault.version === vaultVersion ? { record, vault } : null
+        },
+        vaultVersion !== undefined,
+      )
     },
 
     endUnheld(familyId, reason, fits) {

@@ -7,6 +7,9 @@ import type { SessionRecord, User } from './session.ts'
 /** Whose sessions are meant: all of a user's, or those that belong to one session at the provider. */
 export type Whose = User | { readonly provider: string; readonly sid: string }
 
+/** Who was logged out: the same, or one session at the provider only as far as it is of that user. */
+export type LoggedOut = Whose | { readonly provider: string; readonly sid: string; readonly ofSub: string }
+
 /**
  * Who has which sessions. A family is on its indexes before it is written, and off them after it has ended, so
  * what is not on an index is not alive; what is on it may be gone, and the record decides.
@@ -19,9 +22,9 @@ export interface SessionIndex {
   /** Ids of families, some of which may have ended. */
   find(whose: Whose): Promise<readonly string[]>
   /** Remembers that these were logged out, for as long as a sign-in begun before can still be finished. */
-  markLoggedOut(whose: Whose): Promise<void>
-  /** When that was, in epoch ms; null when it was not of late. */
-  loggedOutAt(whose: Whose): Promise<number | null>
+  markLoggedOut(who: LoggedOut): Promise<void>
+  /** When exactly these were, in epoch ms; null when it was not of late. */
+  loggedOutAt(who: LoggedOut): Promise<number | null>
 }
 
 /** Longer than an attempt, by what the clocks of two replicas may differ. */
@@ -42,10 +45,10 @@ export function createSessionIndex({ store, now }: { readonly store: Store; read
     },
 
     find: whose => store.readIndex(indexOf(whose)),
-    markLoggedOut: whose => store.setMark(indexOf(whose), String(now()), markLifeMs),
+    markLoggedOut: who => store.setMark(markOf(who), String(now()), markLifeMs),
 
-    async loggedOutAt(whose) {
-      const mark = await store.readMark(indexOf(whose))
+    async loggedOutAt(who) {
+      const mark = await store.readMark(markOf(who))
       return mark === null ? null : Number(mark)
     },
   }
@@ -56,10 +59,21 @@ function indexesOf(record: SessionRecord): readonly IndexKey[] {
   return sid === null ? [indexOf(record)] : [indexOf(record), indexOf({ provider, sid })]
 }
 
-/** Names nobody: a `sub` may be an e-mail address (RDS-01). JSON keeps the parts apart. */
 function indexOf(whose: Whose): IndexKey {
-  const [kind, value] = 'sub' in whose ? (['user', whose.sub] as const) : (['sid', whose.sid] as const)
-  return { kind, id: hash('sha256', JSON.stringify([kind, whose.provider, value]), 'base64url') }
+  return 'sub' in whose ? keyOf('user', whose.provider, whose.sub) : keyOf('sid', whose.provider, whose.sid)
+}
+
+/**
+ * A mark for a session and a user together is one of its own: no other user is kept out by it, nor by a provider that
+ * takes two people for one.
+ */
+function markOf(who: LoggedOut): IndexKey {
+  return 'ofSub' in who ? keyOf('sid', who.provider, who.sid, who.ofSub) : indexOf(who)
+}
+
+/** Names nobody: a `sub` may be an e-mail address (RDS-01). JSON keeps the parts apart. */
+function keyOf(kind: IndexKey['kind'], ...parts: readonly string[]): IndexKey {
+  return { kind, id: hash('sha256', JSON.stringify([kind, ...parts]), 'base64url') }
 }
 
 function ignore(): void {}

@@ -1,11 +1,9 @@
 /** Lists of names by the time at which they pass: what sorted sets are to Redis. */
 export interface MemoryLists {
-  /** Adds a name, or moves its time; drops what has passed. */
-  add(list: string, name: string, lifeMs: number): void
-  /** Likewise, and drops nothing: `takePassed` is to find it. */
-  schedule(list: string, name: string, lifeMs: number): void
+  /** Adds a name, or moves its time. False, and nothing done, when it is new and there is no room for it. */
+  put(list: string, name: string, lifeMs: number): boolean
   remove(list: string, name: string): void
-  /** Every name, the soonest first. */
+  /** Every name whose time has not passed, the soonest first. */
   read(list: string): readonly string[]
   /** Up to `limit` names whose time has come; each comes again in `againInMs`. */
   takePassed(list: string, limit: number, againInMs: number): readonly string[]
@@ -14,23 +12,40 @@ export interface MemoryLists {
 // As in expiring-map.ts: the sweep goes round faster than the lists grow.
 const sweptPerAddition = 4
 
-export function createMemoryLists(deps: { readonly now: () => number }): MemoryLists {
+/**
+ * @param deps.keepsPassed what has passed stays until it is removed, for `takePassed` to find; otherwise
+ *   additions drop it
+ */
+export function createMemoryLists(deps: {
+  readonly now: () => number
+  readonly maxNames: number
+  readonly keepsPassed: boolean
+}): MemoryLists {
   const lists = new Map<string, Map<string, number>>()
   let cursor = lists.keys()
+  /** Names over all lists. */
+  let held = 0
 
-  function sorted(list: string): readonly (readonly [name: string, at: number])[] {
-    return [...(lists.get(list) ?? [])].sort(([, one], [, other]) => one - other)
+  function namesWhere(list: string, hasPassed: boolean): readonly string[] {
+    const now = deps.now()
+    const found = [...(lists.get(list) ?? [])].filter(([, at]) => at <= now === hasPassed)
+    return found.sort(([, one], [, other]) => one - other).map(([name]) => name)
+  }
+
+  function write(list: string, name: string, lifeMs: number): void {
+    const entries = lists.get(list) ?? new Map<string, number>()
+    if (!entries.has(name)) held += 1
+    lists.set(list, entries.set(name, deps.now() + lifeMs))
   }
 
   function remove(list: string, name: string): void {
     const entries = lists.get(list)
-    entries?.delete(name)
+    if (entries?.delete(name)) held -= 1
     if (entries?.size === 0) lists.delete(list)
   }
 
   function dropPassed(list: string): void {
-    const now = deps.now()
-    for (const [name, at] of sorted(list)) if (at <= now) remove(list, name)
+    for (const name of namesWhere(list, true)) remove(list, name)
   }
 
   function sweep(): void {
@@ -44,25 +59,21 @@ export function createMemoryLists(deps: { readonly now: () => number }): MemoryL
     }
   }
 
-  function schedule(list: string, name: string, lifeMs: number): void {
-    const entries = lists.get(list) ?? new Map<string, number>()
-    lists.set(list, entries.set(name, deps.now() + lifeMs))
-  }
-
   return {
-    add(list, name, lifeMs) {
-      dropPassed(list)
-      sweep()
-      schedule(list, name, lifeMs)
+    put(list, name, lifeMs) {
+      if (!deps.keepsPassed) {
+        dropPassed(list)
+        sweep()
+      }
+      if (held >= deps.maxNames && lists.get(list)?.has(name) !== true) return false
+      write(list, name, lifeMs)
+      return true
     },
-    schedule,
     remove,
-    read: list => sorted(list).map(([name]) => name),
+    read: list => namesWhere(list, false),
     takePassed(list, limit, againInMs) {
-      const now = deps.now()
-      const passed = sorted(list).filter(([, at]) => at <= now)
-      const taken = passed.slice(0, limit).map(([name]) => name)
-      for (const name of taken) schedule(list, name, againInMs)
+      const taken = namesWhere(list, true).slice(0, limit)
+      for (const name of taken) write(list, name, againInMs)
       return taken
     },
   }

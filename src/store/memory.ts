@@ -6,7 +6,8 @@ import { createMemoryLists } from './memory-lists.ts'
 import { readTombstone, type Store, storeMark } from './store.ts'
 
 // A session takes two entries of some 6 KB together, an attempt one: about 300 MB when full. Past it the
-// store refuses what is new, as a Redis without eviction does, rather than forget what it has promised.
+// store refuses what is new, as a Redis without eviction does, rather than forget what it has promised. As many
+// names are held on indexes, and on the list of deadlines.
 const maxEntries = 100_000
 
 const rootMember = '0'
@@ -16,15 +17,14 @@ const spent = storeMark
  * Creates a store inside this process: for the demo, tests, and a single gateway whose sessions may end with it.
  *
  * Lives are measured by the injected clock. What has run out is dropped when it is read, and otherwise by
- * later writes; no timer is started. What would need more than 100,000 entries, and every verb after
- * `close`, rejects with `store_unavailable`.
+ * later writes; no timer is started. What would need more than 100,000 entries of one sort, and every
+ * verb after `close`, rejects with `store_unavailable`.
  */
 export function createMemoryStore(deps: { now: () => number }): Store {
   const keys = createKeys('memory')
   const entries = createExpiringMap({ now: deps.now, maxEntries })
-  const lists = createMemoryLists(deps)
-  // Apart, because what has passed must stay there until somebody takes it.
-  const due = createMemoryLists(deps)
+  const indexes = createMemoryLists({ now: deps.now, maxNames: maxEntries, keepsPassed: false })
+  const due = createMemoryLists({ now: deps.now, maxNames: maxEntries, keepsPassed: true })
   const dueList = keys.due()
   let isClosed = false
 
@@ -33,7 +33,7 @@ export function createMemoryStore(deps: { now: () => number }): Store {
   }
 
   function checkRoom(additions: number): void {
-    if (!entries.hasRoomFor(additions)) throw new GatewayError('store_unavailable', `the memory store is full (${maxEntries} entries)`)
+    if (!entries.hasRoomFor(additions)) throw full()
   }
 
   // Every verb runs from its first line to its last without waiting, so none sees another half done.
@@ -122,20 +122,19 @@ export function createMemoryStore(deps: { now: () => number }): Store {
     async addToIndex(index, familyId, ttlMs) {
       checkOpen()
       checkId(familyId)
-      lists.add(keys.index(index), familyId, toLifeMs(ttlMs))
+      if (!indexes.put(keys.index(index), familyId, toLifeMs(ttlMs))) throw full()
     },
 
     async removeFromIndex(index, familyIds) {
       checkOpen()
-      for (const familyId of familyIds) {
-        checkId(familyId)
-        lists.remove(keys.index(index), familyId)
-      }
+      const list = keys.index(index)
+      for (const familyId of familyIds) checkId(familyId)
+      for (const familyId of familyIds) indexes.remove(list, familyId)
     },
 
     async readIndex(index) {
       checkOpen()
-      return lists.read(keys.index(index))
+      return indexes.read(keys.index(index))
     },
 
     async setMark(index, value, ttlMs) {
@@ -154,7 +153,7 @@ export function createMemoryStore(deps: { now: () => number }): Store {
     async putDue(familyId, ttlMs) {
       checkOpen()
       checkId(familyId)
-      due.schedule(dueList, familyId, toLifeMs(ttlMs))
+      if (!due.put(dueList, familyId, toLifeMs(ttlMs))) throw full()
     },
 
     async takeDue(limit, againInMs) {
@@ -202,4 +201,8 @@ export function createMemoryStore(deps: { now: () => number }): Store {
       isClosed = true
     },
   }
+}
+
+function full(): GatewayError {
+  return new GatewayError('store_unavailable', `the memory store is full (${maxEntries} entries)`)
 }

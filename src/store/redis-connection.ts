@@ -1,33 +1,43 @@
-import { createClient, DisconnectsClientError, ErrorReply } from 'redis'
+import { DisconnectsClientError, ErrorReply } from 'redis'
+import type { RedisAccess, RedisAddress } from '../config/store-config.ts'
 import { GatewayError } from '../errors.ts'
-import { createRedisHealth, describeRedisError, type StoreEventListener } from './redis-health.ts'
+import { afterPatience } from './patience.ts'
+import { openRedisClient, type RedisClient } from './redis-client.ts'
+import { ping, type RedisCommand } from './redis-command.ts'
+import { describeRedisError, type RedisHealthPart } from './redis-health.ts'
 import { beatMs, createInFlight } from './redis-in-flight.ts'
-import { scripts } from './redis-scripts.ts'
 
 export interface RedisConnectionOptions {
-  /** `redis://` or `rediss://`, with user, password and database number where they are needed. */
-  readonly url: string
-  /** PEM of the authorities to trust instead of the well-known ones. Needs `rediss://`. */
-  readonly tls?: { readonly ca: Buffer }
-  readonly onEvent?: StoreEventListener
+  readonly access: RedisAccess
+  /** Where to connect to; asked before every attempt. Its time counts as that of the attempt. */
+  readonly locate: () => RedisAddress | Promise<RedisAddress>
+  /** Looks at the server before it is used; throws where it is none to talk to. */
+  readonly admit?: (client: RedisClient) => Promise<void>
+  readonly health: Omit<RedisHealthPart, 'leave'>
+  readonly onConnected?: () => void
+  /** May have an answer in place of a refusal, from elsewhere. */
+  readonly redirect?: (command: RedisCommand, refusal: ErrorReply) => Promise<unknown> | undefined
 }
-
-export type RedisClient = ReturnType<typeof openClient>
 
 export interface RedisConnection {
   /**
-   * Sends commands in this very call, or rejects at once where nothing can be sent.
+   * Sends a command in this very call, or rejects at once where nothing can be sent.
    *
-   * @param verb what the operator is told of when Redis refuses it
    * @throws {GatewayError} `store_unavailable`, after about 1 s without an answer
    */
-  ask<Reply, Result>(verb: string, send: (client: RedisClient) => Promise<Reply>, read: (reply: Reply) => Result): Promise<Result>
+  ask<Reply, Result>(command: RedisCommand, read: (reply: Reply) => Result): Promise<Result>
+  /** The same for what serves no verb: whether a refusal, an ErrorReply, means anything is the asker's to say. */
+  inquire<Reply>(question: readonly string[]): Promise<Reply>
+  isReady(): boolean
+  /** Resolves when the attempt to connect that is being made, if any, has come to its end. */
+  attempted(): Promise<void>
+  /** Gives the connection up for another one. */
+  drop(reason: unknown): void
   /** Waits for what was asked, then leaves nothing behind. */
   close(): Promise<void>
 }
 
-const connectTimeoutMs = 800
-// With the handshake, whose answer no timeout of the client's covers.
+// With the greeting, whose answer no timeout of the client's covers, and whatever comes before and after.
 const attemptTimeoutMs = 1200
 const longestPauseMs = 600
 
@@ -38,13 +48,10 @@ const longestPauseMs = 600
  * The client's own means are not enough, each was seen failing: `commandOptions.timeout` ends when the command
  * is written, `socketTimeout` begins anew with every write, so that a frozen Redis goes unnoticed for as long
  * as there is traffic.
- *
- * @throws {TypeError} for a URL that is none of Redis; the message does not repeat it
  */
 export function createRedisConnection(options: RedisConnectionOptions): RedisConnection {
-  checkUrl(options)
+  const { health } = options
   const inFlight = createInFlight({ now: () => performance.now() })
-  const health = createRedisHealth(options.onEvent)
   let ready: RedisClient | null = null
   let lossReason: unknown
   let failures = 0
@@ -55,36 +62,48 @@ export function createRedisConnection(options: RedisConnectionOptions): RedisCon
   let attempt = connect()
 
   async function connect(): Promise<void> {
-    const client = openClient(options)
-    client.on('error', error => {
-      if (client === ready) lose(client, error)
-    })
-    let timeout: Error | undefined
-    const timer = setTimeout(() => {
-      timeout = new Error('no answer in time')
-      client.destroy()
-    }, attemptTimeoutMs)
-    const failure = await client.connect().then(
-      () => timeout,
-      (error: unknown) => timeout ?? error,
-    )
-    clearTimeout(timer)
-    // A client that is destroyed before its socket stands opens it all the same: hence the second destroy.
-    if (failure !== undefined || isClosed) return lose(client, failure)
+    const late = new AbortController()
+    const callOff = afterPatience(attemptTimeoutMs, () => late.abort(new Error('no answer in time')))
+    const { client, failure } = await open(late.signal)
+    callOff()
+    if (client === undefined || failure !== undefined || isClosed) return lose(client, failure)
     ready = client
     failures = 0
     inFlight.restart()
     heart = setInterval(() => beat(client), beatMs)
     health.connected()
+    options.onConnected?.()
   }
 
-  function lose(client: RedisClient, reason: unknown): void {
+  async function open(late: AbortSignal): Promise<{ readonly client?: RedisClient; readonly failure?: unknown }> {
+    let client: RedisClient | undefined
+    try {
+      const address = await options.locate()
+      late.throwIfAborted()
+      const opened = openRedisClient(address, options.access)
+      client = opened
+      opened.on('error', error => {
+        if (opened === ready) lose(opened, error)
+      })
+      late.addEventListener('abort', () => opened.destroy())
+      await opened.connect()
+      await options.admit?.(opened)
+      late.throwIfAborted()
+      return { client }
+    } catch (error) {
+      const failure = late.aborted ? late.reason : error
+      return client === undefined ? { failure } : { client, failure }
+    }
+  }
+
+  function lose(client: RedisClient | undefined, reason: unknown): void {
     ready = null
     lossReason = reason
     clearInterval(heart)
-    // Rejects all that waits. Also after an answer that could not be read: the next ones might then be
-    // taken for those of other questions.
-    client.destroy()
+    // Rejects all that waits. Also after an answer that could not be read: the next ones might then be taken for
+    // those of other questions. And where it was destroyed before: a client whose socket did not stand yet opens
+    // it all the same.
+    client?.destroy()
     if (isClosed) return
     health.lost(reason)
     pause = setTimeout(() => {
@@ -97,35 +116,71 @@ export function createRedisConnection(options: RedisConnectionOptions): RedisCon
     const state = inFlight.beat()
     if (state === 'stuck') lose(client, new Error('no answer in time'))
     // Finds out that a silent connection is dead before a request has to.
-    else if (state === 'quiet' && !isClosed) ask('ping', sendPing, ignore).catch(ignore)
+    else if (state === 'quiet' && !isClosed) ask(ping, ignore).catch(ignore)
   }
 
-  function ask<Reply, Result>(
-    verb: string,
-    send: (client: RedisClient) => Promise<Reply>,
-    read: (reply: Reply) => Result,
-  ): Promise<Result> {
-    if (isClosed) return Promise.reject(unavailable('is closed'))
-    if (ready === null) return Promise.reject(unavailable('cannot be reached', lossReason))
-    if (inFlight.isFull()) return Promise.reject(unavailable('has too many commands waiting'))
-    const sent = send(ready)
+  /** The client to send with, or why nothing can be sent. */
+  function sender(): RedisClient | GatewayError {
+    if (isClosed) return unavailable('is closed')
+    if (ready === null) return unavailable('cannot be reached', lossReason)
+    return inFlight.isFull() ? unavailable('has too many commands waiting') : ready
+  }
+
+  function ask<Reply, Result>(command: RedisCommand, read: (reply: Reply) => Result): Promise<Result> {
+    const client = sender()
+    if (client instanceof GatewayError) return Promise.reject(client)
+    if (command.isAsking) inquire(['ASKING']).catch(ignore)
+    const sent = client.sendCommand<Reply>(command.args)
     // Only what was sent counts: a mistake that is thrown above has no answer to wait for.
     inFlight.begin()
     return sent.then(
       reply => {
         inFlight.end()
-        health.answered(verb)
+        health.answered(command.verb)
         return read(reply)
       },
       error => {
         inFlight.end()
-        if (error instanceof ErrorReply) {
-          health.refused(verb, error)
-          throw unavailable(`refused ${verb}: ${describeRedisError(error)}`, error)
-        }
-        throw unavailable('was lost', error instanceof DisconnectsClientError ? lossReason : error)
+        return explain(client, command, error, read)
       },
     )
+  }
+
+  function explain<Reply, Result>(
+    client: RedisClient,
+    command: RedisCommand,
+    error: unknown,
+    read: (reply: Reply) => Result,
+  ): Promise<Result> {
+    if (!(error instanceof ErrorReply)) throw lost(error)
+    const elsewhere = options.redirect?.(command, error)
+    if (elsewhere !== undefined) return elsewhere.then(reply => read(reply as Reply))
+    // Once admitted as a master: it is one no more, and what it reads is old.
+    if (options.admit !== undefined && error.message.startsWith('READONLY')) drop(error, client)
+    else health.refused(command.verb, error)
+    throw unavailable(`refused ${command.verb}: ${describeRedisError(error)}`, error)
+  }
+
+  async function inquire<Reply>(question: readonly string[]): Promise<Reply> {
+    const client = sender()
+    if (client instanceof GatewayError) throw client
+    const sent = client.sendCommand<Reply>(question)
+    inFlight.begin()
+    try {
+      return await sent
+    } catch (error) {
+      throw error instanceof ErrorReply ? error : lost(error)
+    } finally {
+      inFlight.end()
+    }
+  }
+
+  function lost(error: unknown): GatewayError {
+    return unavailable('was lost', error instanceof DisconnectsClientError ? lossReason : error)
+  }
+
+  function drop(reason: unknown, client = ready): void {
+    if (client !== null && client === ready) lose(client, reason)
   }
 
   async function shutDown(): Promise<void> {
@@ -140,6 +195,10 @@ export function createRedisConnection(options: RedisConnectionOptions): RedisCon
 
   return {
     ask,
+    inquire,
+    isReady: () => ready !== null,
+    attempted: () => attempt,
+    drop: reason => drop(reason),
     close() {
       closing ??= shutDown()
       return closing
@@ -147,38 +206,13 @@ export function createRedisConnection(options: RedisConnectionOptions): RedisCon
   }
 }
 
-function openClient(options: RedisConnectionOptions) {
-  const socket = { connectTimeout: connectTimeoutMs, reconnectStrategy: false } as const
-  return createClient({
-    url: options.url,
-    scripts,
-    disableOfflineQueue: true,
-    // An AbortSignal per command, for nothing: see above.
-    commandOptions: { timeout: 0 },
-    // Both would send CLIENT commands that a narrow ACL refuses.
-    disableClientInfo: true,
-    maintNotifications: 'disabled',
-    socket: options.tls === undefined ? socket : { ...socket, tls: true, ca: options.tls.ca, rejectUnauthorized: true },
-  })
-}
-
-function checkUrl(options: RedisConnectionOptions): void {
-  const protocol = URL.parse(options.url)?.protocol
-  if (protocol !== 'redis:' && protocol !== 'rediss:') throw new TypeError('the store URL must begin with redis:// or rediss://')
-  if (options.tls !== undefined && protocol !== 'rediss:') throw new TypeError('a store with tls needs a URL that begins with rediss://')
-}
-
 /** 50 ms, doubled with every failure; spread, so that the replicas do not all come back at one moment. */
 function pauseMs(failures: number): number {
   return Math.min(50 * 2 ** failures, longestPauseMs) * (0.5 + Math.random() / 2)
 }
 
-function unavailable(what: string, cause?: unknown): GatewayError {
+export function unavailable(what: string, cause?: unknown): GatewayError {
   return new GatewayError('store_unavailable', `the session store ${what}`, { cause })
-}
-
-function sendPing(client: RedisClient): Promise<string> {
-  return client.sendCommand<string>(['PING'])
 }
 
 function ignore(): void {}

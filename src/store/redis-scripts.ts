@@ -1,5 +1,3 @@
-import { type CommandParser, defineScript } from 'redis'
-
 /** Lua: `now` in epoch ms. */
 const nowMs = `local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)`
@@ -10,46 +8,36 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)`
  */
 export const scripts = {
   /** KEYS session, vault, members. ARGV the two records, then the lives of the three keys in ms. */
-  createFamily: script(
-    3,
-    `if redis.call('EXISTS', KEYS[1], KEYS[2], KEYS[3]) > 0 then return 0 end
+  createFamily: `if redis.call('EXISTS', KEYS[1], KEYS[2], KEYS[3]) > 0 then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[3])
 redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[4])
 redis.call('SADD', KEYS[3], '0')
 redis.call('PEXPIRE', KEYS[3], ARGV[5])
 return 1`,
-  ),
 
   /** KEYS session, vault, members. ARGV expected and next record, then the lives of the three keys in ms. */
-  replaceSession: script(
-    3,
-    `if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+  replaceSession: `if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 redis.call('PEXPIRE', KEYS[2], ARGV[4])
 redis.call('PEXPIRE', KEYS[3], ARGV[5])
 return 1`,
-  ),
 
   /** KEYS one key. ARGV expected and next value. For the vault, and for spending a one-time item. */
-  replaceValue: script(
-    1,
-    `if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+  replaceValue: `if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2], 'KEEPTTL')
 return 1`,
-  ),
 
   /**
    * KEYS root session, vault, members. ARGV mark, marked tombstone, its life in ms, prefix of the session
-   * keys, and the expected root record and vault, each after a `=`: empty where any will do.
+   * keys, and the expected root record and vault, each after a `=`: `-` where none is, empty where any will do.
    *
    * A Redis that is full refuses SET and still takes DEL: an ending that cannot leave its reason behind
    * must end all the same.
    */
-  endFamily: script(
-    3,
-    `for at = 1, 2 do
+  endFamily: `for at = 1, 2 do
   local expected = ARGV[4 + at]
-  if expected ~= '' and '=' .. (redis.call('GET', KEYS[at]) or '') ~= expected then return 0 end
+  local record = redis.call('GET', KEYS[at])
+  if expected ~= '' and (record and '=' .. record or '-') ~= expected then return 0 end
 end
 local members = redis.call('SMEMBERS', KEYS[3])
 members[#members + 1] = '0'
@@ -64,67 +52,36 @@ for _, member in ipairs(members) do
 end
 redis.call('DEL', KEYS[2], KEYS[3])
 return ended`,
-  ),
 
   /** KEYS lease. ARGV holder, life in ms. */
-  extendLease: script(
-    1,
-    `if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+  extendLease: `if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 return redis.call('PEXPIRE', KEYS[1], ARGV[2])`,
-  ),
 
   /** KEYS lease. ARGV holder. */
-  releaseLease: script(
-    1,
-    `if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+  releaseLease: `if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 return redis.call('DEL', KEYS[1])`,
-  ),
 
-  /** KEYS index. ARGV family, life in ms. Scores are epoch ms of this Redis's own clock. */
-  addToIndex: script(
-    1,
-    `${nowMs}
+  /**
+   * KEYS index. ARGV family, life in ms. Scores are epoch ms of this Redis's own clock, and read back as a number:
+   * newer ones write some scores as 1.8e+12, which PEXPIREAT does not take.
+   */
+  addToIndex: `${nowMs}
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
 redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
 local last = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')
-redis.call('PEXPIREAT', KEYS[1], last[2])
+redis.call('PEXPIREAT', KEYS[1], tonumber(last[2]))
 return 1`,
-  ),
 
   /** KEYS the list. ARGV family, time in ms, how much longer than its last entry the list lives. */
-  putDue: script(
-    1,
-    `${nowMs}
+  putDue: `${nowMs}
 redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
 local last = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')
 redis.call('PEXPIREAT', KEYS[1], last[2] + ARGV[3])
 return 1`,
-  ),
 
   /** KEYS the list. ARGV how many, and in how many ms they come again. Answers with families. */
-  takeDue: defineScript({
-    ...source(
-      1,
-      `${nowMs}
+  takeDue: `${nowMs}
 local due = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, ARGV[1])
 for _, family in ipairs(due) do redis.call('ZADD', KEYS[1], now + ARGV[2], family) end
 return due`,
-    ),
-    transformReply: (reply: readonly string[]): readonly string[] => reply,
-  }),
-}
-
-function script(numberOfKeys: number, lua: string) {
-  return defineScript({ ...source(numberOfKeys, lua), transformReply: (reply: number): boolean => reply === 1 })
-}
-
-function source(numberOfKeys: number, lua: string) {
-  return {
-    SCRIPT: lua,
-    NUMBER_OF_KEYS: numberOfKeys,
-    parseCommand(parser: CommandParser, keys: readonly string[], values: readonly string[]) {
-      for (const key of keys) parser.pushKey(key)
-      parser.push(...values)
-    },
-  }
-}
+} as const

@@ -28,13 +28,13 @@ export type Admit = (credential: Credential, signIn: SignIn, begunAt: number) =>
 
 export function createAdmit({ index, list, endings, perUserLimit }: AdmitDeps): Admit {
   async function wasLoggedOut({ provider, sub, sid, authTime }: SignIn, begunAt: number): Promise<boolean> {
-    const [userAt, sidAt] = await Promise.all([
+    const [userAt, ...sidAt] = await Promise.all([
       index.loggedOutAt({ provider, sub }),
-      sid === null ? null : index.loggedOutAt({ provider, sid }),
+      ...(sid === null ? [] : [index.loggedOutAt({ provider, sid }), index.loggedOutAt({ provider, sid, ofSub: sub })]),
     ])
     // A session at the provider that has ended does not come back. A user does: who signs in anew after a logout must
     // not be kept out by it.
-    return sidAt !== null || (userAt !== null && begunAt <= userAt + skewMs && authTime <= userAt)
+    return sidAt.some(at => at !== null) || (userAt !== null && begunAt <= userAt + skewMs && authTime <= userAt)
   }
 
   return async function admit(credential, signIn, begunAt) {
@@ -44,7 +44,11 @@ export function createAdmit({ index, list, endings, perUserLimit }: AdmitDeps): 
         reason: 'logged_out_meanwhile',
       })
     }
-    const sessions = await list.ofUser(signIn)
-    await Promise.all(sessions.slice(perUserLimit).map(({ sessionId }) => endings.one(sessionId, 'user_limit', signIn)))
+    const surplus = (await list.ofUser(signIn)).slice(perUserLimit)
+    await Promise.all(surplus.map(({ sessionId }) => endings.one(sessionId, 'user_limit', signIn)))
+    // By the clock of another replica this one may be the oldest: then it is not handed out.
+    if (surplus.some(({ sessionId }) => sessionId === credential.familyId)) {
+      throw new GatewayError('session_revoked', 'Sign-ins elsewhere in the same moment were too many.', { reason: 'user_limit' })
+    }
   }
 }

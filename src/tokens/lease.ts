@@ -1,3 +1,4 @@
+import { createRecent } from '../session/recent.ts'
 import type { Store } from '../store/store.ts'
 
 // Several times what a provider usually takes, and short enough that the death of whoever holds it delays a
@@ -56,6 +57,23 @@ export interface WithLease {
  * more: what is written is guarded by the vault's version.
  */
 export function createWithLease({ store, nextHolder, now, pause }: LeaseDeps): WithLease {
+  /** Holders that may have got what they asked for and were never told: a Redis that thaws does what was given up. */
+  const unanswered = createRecent<string>({ limit: 4096, generationMs: spendingMs, now })
+
+  async function take(id: string, holder: string, lifeMs: number): Promise<boolean> {
+    const lost = unanswered.get(id)
+    if (lost !== undefined) {
+      await store.releaseLease(id, lost)
+      unanswered.delete(id)
+    }
+    try {
+      return await store.takeLease(id, holder, lifeMs)
+    } catch (error) {
+      unanswered.set(id, holder)
+      throw error
+    }
+  }
+
   async function hold<Result>(familyId: string, holder: string, run: () => Promise<Result>): Promise<Result> {
     const heart = setInterval(() => store.extendLease(familyId, holder, leaseMs).catch(ignore), extendEveryMs)
     try {
@@ -75,7 +93,7 @@ export function createWithLease({ store, nextHolder, now, pause }: LeaseDeps): W
     const holder = nextHolder()
     const giveUpAt = now() + leaseMs + patienceMs
     for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
-      if (await store.takeLease(familyId, holder, leaseMs)) return await hold(familyId, holder, run)
+      if (await take(familyId, holder, leaseMs)) return await hold(familyId, holder, run)
       if (now() >= giveUpAt) return 'busy'
       await pause(pauseMs)
       const found = await look()
@@ -87,7 +105,7 @@ export function createWithLease({ store, nextHolder, now, pause }: LeaseDeps): W
   const spendingId = (familyId: string, vaultVersion: number) => `${familyId}-${vaultVersion}`
 
   return Object.assign(withLease, {
-    beginSpending: (familyId: string, vaultVersion: number) => store.takeLease(spendingId(familyId, vaultVersion), spender, spendingMs),
+    beginSpending: (familyId: string, vaultVersion: number) => take(spendingId(familyId, vaultVersion), spender, spendingMs),
     endSpending(familyId: string, vaultVersion: number) {
       store.releaseLease(spendingId(familyId, vaultVersion), spender).catch(ignore)
     },

@@ -17,7 +17,7 @@ const coolDownMs = 5_000
  * connected again within 1.8 s (docs/store.md), and tries every 0.5 s.
  */
 const lookEveryMs = 100
-const mostLooks = 30
+const leastLooks = 30
 
 export interface RenewDeps {
   readonly families: Families
@@ -80,7 +80,8 @@ export function createRenew(deps: RenewDeps): Renew {
     const provider = providers.get(current.record.provider)
     const { refreshToken } = current.vault
     if (provider === undefined || refreshToken === null) return await settleWithout(current, demand)
-    if (!(await withLease.beginSpending(current.sessionId, current.vault.version)) && (await isStoredByOther(current)))
+    const { timeoutMs } = provider.config
+    if (!(await withLease.beginSpending(current.sessionId, current.vault.version)) && (await isStoredByOther(current, timeoutMs)))
       return await renewHeld(seen, demand)
     try {
       const refreshed = await provider.refresh({ ...requestOf(current, demand), refreshToken, sub: current.record.sub })
@@ -99,7 +100,9 @@ export function createRenew(deps: RenewDeps): Renew {
    * Somebody has shown this very refresh token and fell silent. Who was only cut off from the store is about to store
    * what came of it, and to show it again would end the grant at a strict provider; who is dead never will.
    */
-  async function isStoredByOther(current: SignedIn): Promise<boolean> {
+  async function isStoredByOther(current: SignedIn, timeoutMs: number): Promise<boolean> {
+    // It may still be waiting for the provider.
+    const mostLooks = Math.max(leastLooks, timeoutMs / lookEveryMs)
     for (let looks = 0; looks < mostLooks; looks += 1) {
       await deps.pause(lookEveryMs)
       if (liveOrThrow(await families.read(current.credential)).vault.version !== current.vault.version) return true
@@ -144,10 +147,13 @@ export function createRenew(deps: RenewDeps): Renew {
     throw new GatewayError('session_expired', 'The access token has run out and there is no refresh token.', { reason: 'not_renewable' })
   }
 
-  /** The IdP refuses the refresh token. If another process has renewed meanwhile, its result counts. */
+  /** The IdP refuses the refresh token, or we its answer. If another process has renewed meanwhile, its result counts. */
   async function settleRefusal(used: SignedIn, demand: TokenDemand, refusal: GatewayError): Promise<SignedIn> {
-    if ((await families.end(used.credential, 'expired', used.vault.version)) !== null) {
+    const ended = await families.end(used.credential, 'expired', used.vault.version)
+    if (ended !== null) {
       audit('session_ended', { ...describe(used), reason: 'grant_refused' })
+      // Also where the provider refused: access tokens drawn from the grant may live on there.
+      revoke.ended(ended)
       throw refusal
     }
     const current = liveOrThrow(await families.read(used.credential))

@@ -44,6 +44,7 @@ describe('GET /admin/sessions', () => {
       address: '192.0.2.7',
       created_at: '2026-11-22T09:00:00Z',
       auth_time: '2026-11-22T08:59:58Z',
+      amr: [],
       last_used_at: '2026-11-22T11:55:00Z',
       idle_expires_at: '2026-11-22T12:25:00Z',
       absolute_expires_at: '2026-11-22T21:00:00Z',

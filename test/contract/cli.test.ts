@@ -203,7 +203,7 @@ describe('sallyport config explain', () => {
     assert.equal(answer.position, 3)
     assert.equal(answer.withoutSession, 'sign_in')
     assert.equal(answer.route.path, '/')
-    assert.equal(answer.url, 'http://admin:3000/')
+    assert.deepEqual(answer.urls, ['http://admin:3000/'])
   })
 
   const refusals = [

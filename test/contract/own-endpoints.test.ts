@@ -42,6 +42,13 @@ describe('every answer of our endpoints', () => {
     answers.set('session', await visitor.call('/auth/session'))
     answers.set('session signed out', await createVisitor(gateway).call('/auth/session'))
     answers.set('session from elsewhere', await visitor.call('/auth/session', { site: 'cross-site' }))
+    answers.set('account', await visitor.visit('/auth/account'))
+    answers.set('account signed out', await createVisitor(gateway).visit('/auth/account'))
+    answers.set('sessions', await visitor.call('/auth/sessions'))
+    answers.set('sessions signed out', await createVisitor(gateway).call('/auth/sessions'))
+    answers.set('no such session', await visitor.call('/auth/sessions/x', { method: 'DELETE' }))
+    answers.set('no other session', await visitor.call('/auth/sessions/revoke-others', { method: 'POST' }))
+    answers.set('back to the account', await visitor.visit('/auth/sessions/revoke-others', { method: 'POST' }))
     answers.set('confirm sign-out', await visitor.visit('/auth/logout'))
     answers.set('sign-out', await visitor.visit('/auth/logout', { method: 'POST' }))
     answers.set('signed out', await visitor.visit('/auth/logged-out'))
@@ -69,6 +76,13 @@ describe('every answer of our endpoints', () => {
       session: 200,
       'session signed out': 200,
       'session from elsewhere': 403,
+      account: 200,
+      'account signed out': 401,
+      sessions: 200,
+      'sessions signed out': 401,
+      'no such session': 404,
+      'no other session': 200,
+      'back to the account': 303,
       'confirm sign-out': 200,
       'sign-out': 200,
       'signed out': 200,
@@ -146,6 +160,8 @@ describe('paths under /auth', () => {
     '/auth/callback/',
     '/auth/callback/main/x',
     '/auth/continue/',
+    '/auth/backchannel-logout',
+    '/auth/frontchannel-logout/',
   ]) {
     it(`have nothing at ${path}`, async () => {
       const response = await createVisitor(gateway).visit(path)
@@ -160,8 +176,10 @@ describe('paths under /auth', () => {
     '/auth/callback/main': 'GET',
     '/auth/continue/x': 'GET',
     '/auth/session': 'GET, HEAD',
+    '/auth/session/refresh': 'POST',
     '/auth/logout': 'GET, HEAD, POST',
     '/auth/logged-out': 'GET, HEAD',
+    '/auth/frontchannel-logout/main': 'GET',
   }
   for (const [path, allow] of Object.entries(allowed)) {
     it(`take ${allow} at ${path}, and HEAD only where GET changes nothing`, async () => {

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
+import { request } from 'node:http'
 import { after, before, beforeEach, describe, it } from 'node:test'
 import { eventually } from '../support/eventually.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
 import { type IdentityProvider, startIdentityProvider } from '../support/identity-provider.ts'
-import { openSocket } from '../support/raw-http.ts'
 import { startUpstream, type Upstream } from '../support/upstream.ts'
 import { createVisitor, type Visitor } from '../support/visitor.ts'
 
@@ -82,14 +82,19 @@ describe('an access token that runs out', () => {
     const release = idp.troubles.hold('token')
     const refreshes = idp.refreshes()
     gateway.clock.advance(55_000)
-    const isReached = reached('token')
-    const client = await openSocket(gateway.port)
     const cookie = [...visitor.jar].map(([name, value]) => `${name}=${value}`).join('; ')
-    client.write(`GET /api/orders HTTP/1.1\r\nHost: ${gateway.host}\r\nCookie: ${cookie}\r\nX-CSRF: 1\r\n\r\n`)
-    await isReached
-    client.destroy()
+    const leaving = request({
+      port: gateway.port,
+      host: '127.0.0.1',
+      path: '/api/orders',
+      headers: { host: gateway.host, cookie, 'sec-fetch-site': 'same-origin' },
+    })
+    leaving.on('error', () => undefined).end()
+    await reached('token')
+    const gone = new Promise(resolve => leaving.once('close', resolve))
+    leaving.destroy()
+    await gone
     release()
-    await eventually(() => gateway.events().includes('renewal'))
 
     assert.equal((await visitor.call('/api/orders')).status, 200)
     assert.equal(idp.refreshes() - refreshes, 1)

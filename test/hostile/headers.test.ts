@@ -68,16 +68,6 @@ describe('what a client says of itself', () => {
     assert.equal(upstream.requests.length, count)
   })
 
-  it('HDR-10 A-110 twice is refused for Host, Content-Type, Origin and Fetch Metadata too', async t => {
-    const { send, upstream } = await start(t)
-
-    for (const name of ['Host', 'Content-Type', 'Origin', 'Sec-Fetch-Site', 'Sec-Fetch-Mode']) {
-      const response = await send('/public', name === 'Host' ? `Host: ${host}` : `${name}: a\r\n${name}: a`)
-      assert.equal(response.status, 400, name)
-    }
-    assert.equal(upstream.requests.length, 0)
-  })
-
   it('A-107 HDR-04 HDR-05 in Connection takes its own headers away and none of ours', async t => {
     const { send, seen } = await start(t)
 
@@ -200,24 +190,6 @@ describe('a route that leads back to the gateway', () => {
 })
 
 describe('requests from other sites', () => {
-  it('CSRF-02 CSRF-03 A-046 A-047 with our cookie reach no upstream', async t => {
-    const { send, upstream } = await start(t)
-    const attacks = [
-      'Sec-Fetch-Site: cross-site',
-      'Sec-Fetch-Site: same-site\r\nOrigin: https://evil.example.test',
-      'Origin: https://evil.test',
-      'Origin: null',
-      'Referer: https://evil.test/',
-      'Accept: */*',
-    ]
-
-    for (const headers of attacks) {
-      const response = await send('/api', `Cookie: ${sessionCookie}\r\n${headers}`)
-      assert.equal(`${response.status} ${response.header('sallyport-error')}`, '403 cross_site_refused', headers)
-    }
-    assert.equal(upstream.requests.length, 0)
-  })
-
   it('CSRF-06 A-050 preflights are answered here, and tell other sites nothing', async t => {
     const sibling = 'https://console.example.test'
     const { path, upstream } = await start(t, { csrf: { allowedOrigins: [sibling] } })

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { connect, type Socket } from 'node:net'
 import { describe, it } from 'node:test'
-import { exchangeRaw, firstResponse, responses, sendRaw } from '../support/raw-http.ts'
+import { eventually } from '../support/eventually.ts'
+import { exchangeRaw, firstResponse, openSocket, responses, sendRaw } from '../support/raw-http.ts'
 import { host, startRequestPath } from '../support/request-path.ts'
 import { answerHead, type SocketUpstream, startSocketUpstream } from '../support/upstream.ts'
 
@@ -257,5 +258,19 @@ describe('a busy upstream', () => {
     // 64 have a connection and 256 may wait for one; the rest are told at once, and of those who wait most in the end.
     assert.ok((codes.get('upstream_busy')?.length ?? 0) > 400 - 64 - 256)
     assert.equal(codes.get('upstream_busy')?.[0]?.header('retry-after'), '2')
+  })
+  it('PXY-12 tells those at once who come when too many wait already', async t => {
+    const { path } = await start(t, () => {}, { timeouts: { connect: '1s', headers: '1h', idle: '1h' } })
+    const codes: (string | undefined)[] = []
+    const sockets = await Promise.all(Array.from({ length: 64 + 256 + 10 }, () => openSocket(path.port)))
+    for (const socket of sockets) {
+      socket.write(`GET / HTTP/1.1\r\nHost: ${host}\r\n\r\n`)
+      socket.on('data', data => codes.push(firstResponse(String(data)).header('sallyport-error')))
+    }
+
+    await eventually(() => codes.length === 10)
+
+    assert.deepEqual(new Set(codes), new Set(['upstream_busy']))
+    for (const socket of sockets) socket.destroy()
   })
 })

@@ -210,6 +210,23 @@ describe('an answer', () => {
     assert.deepEqual(elsewhere.requests, [])
   })
 
+  it('PXY-08 that names its own origin names ours, with what was taken off the path', async t => {
+    const { path } = await start(
+      t,
+      (req, res) => {
+        const self = `http://${req.headers.host}`
+        res.writeHead(201, { location: `${self}/orders/7`, 'content-location': `${self}/orders/7?v=1`, link: `<${self}/>` })
+        res.end()
+      },
+      { path: '/api', stripPrefix: true },
+    )
+
+    const response = await exchangeRaw(path.port, head('POST /api/orders').trimEnd())
+
+    assert.equal(response.header('location'), `https://${host}/api/orders/7`)
+    assert.equal(response.header('content-location'), `https://${host}/api/orders/7?v=1`)
+  })
+
   it('goes to HTTP/1.0 without chunks', async t => {
     const { path } = await start(t, (_req, res) => {
       res.write('a')

@@ -94,11 +94,12 @@ describe('a refresh at a real provider', async () => {
   it('loses no rotated token because the key set cannot be had: it does without the claims', async () => {
     const { request } = await signedIn()
     // A gateway that has just been started: it holds no keys from before.
-    const { provider, events } = createProviderUnderTest(idp)
+    const { provider, events, clock } = createProviderUnderTest(idp)
     idp.troubles.set('jwks', 'error')
 
     const refreshed = await provider.refresh(request)
     idp.troubles.clear()
+    clock.aheadMs += 1_000
     const next = await provider.refresh({ ...request, refreshToken: refreshed.refreshToken })
 
     assert.equal(refreshed.claims, null)

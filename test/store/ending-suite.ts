@@ -54,8 +54,38 @@ export function describeEndings(under: StoreUnderTest): void {
       assert.equal((await under.store.readFamily(family.id, '0')).session, '!idle')
     })
 
+    it('ends only while the vault is the one that was expected too', async () => {
+      const family = await createFamily(under.store)
+      await under.other.replaceVault(family.id, family.vault, 'rotated')
+
+      assert.equal(await under.store.endFamily(family.id, 'revoked', hour, { session: family.session, vault: family.vault }), false)
+      assert.equal(await under.store.endFamily(family.id, 'revoked', hour, { vault: family.vault }), false)
+      assert.equal(await under.store.endFamily(family.id, 'revoked', hour, { session: 'another', vault: 'rotated' }), false)
+      assert.deepEqual(await under.store.readFamily(family.id, '0'), { session: family.session, vault: 'rotated' })
+
+      assert.equal(await under.store.endFamily(family.id, 'revoked', hour, { vault: 'rotated' }), true)
+      assert.deepEqual(await under.store.readFamily(family.id, '0'), { session: '!revoked', vault: null })
+    })
+
+    it('tells a record that is expected not to be there from one that may be any', async () => {
+      const whole = await createFamily(under.store)
+      const half = await createFamily(under.store, { sessionTtlMs: hour, vaultTtlMs: 1 })
+      await under.pass(20)
+
+      assert.equal(await under.store.endFamily(whole.id, 'revoked', hour, { vault: null }), false)
+      assert.equal(await under.store.endFamily(whole.id, 'revoked', hour, { session: null }), false)
+      assert.equal(await under.store.endFamily(half.id, 'revoked', hour, { session: half.session, vault: '' }), false)
+      assert.equal((await under.store.readFamily(half.id, '0')).session, half.session)
+      assert.equal(await under.store.endFamily(half.id, 'revoked', hour, { session: half.session, vault: null }), true)
+    })
+
     it('expects in vain where there is no family', async () => {
+      const family = await createFamily(under.store, { sessionTtlMs: 1, vaultTtlMs: hour })
+      await under.pass(20)
+
       assert.equal(await under.store.endFamily(newId(), 'idle', hour, { session: '' }), false)
+      assert.equal(await under.store.endFamily(family.id, 'idle', hour, { session: '' }), false)
+      assert.equal((await under.store.readFamily(family.id, '0')).vault, family.vault)
     })
 
     it('takes the vault away also when the session record has run out', async () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { createExpiringMap } from '../../src/store/expiring-map.ts'
 import { createMemoryStore } from '../../src/store/memory.ts'
-import type { OneTimeKey } from '../../src/store/store.ts'
+import type { IndexKey, OneTimeKey } from '../../src/store/store.ts'
 import { isUnavailable } from './store-under-test.ts'
 
 const capacity = 100_000
@@ -47,6 +47,28 @@ describe('the memory store at its bound', () => {
     assert.equal(await store.putOnce(key(-2), 'value', 1000), true)
     assert.equal(await store.createFamily('another', { session: 's', vault: 'v' }, life), true)
     assert.equal((await store.readFamily('family', '0')).session, '!idle')
+  })
+
+  it('OPS-02 lists no more names than that, drops those that have passed, and makes room when names are taken off', async () => {
+    let now = 0
+    const store = createMemoryStore({ now: () => now })
+    const index = (turn: number): IndexKey => ({ kind: 'user', id: `user-${turn}` })
+    for (let turn = 0; turn < capacity; turn += 1) await store.addToIndex(index(turn), 'family', 1000)
+    for (let turn = 0; turn < capacity; turn += 1) await store.putDue(`family-${turn}`, 1000)
+
+    await assert.rejects(() => store.addToIndex(index(-1), 'family', 1000), isUnavailable)
+    await assert.rejects(() => store.putDue('another', 1000), isUnavailable)
+    await store.addToIndex(index(1), 'family', 1000)
+    await store.putDue('family-1', 1000)
+    await store.removeFromIndex(index(2), ['family'])
+    await store.dropDue('family-2')
+    await store.addToIndex(index(-1), 'family', 1000)
+    await store.putDue('another', 1000)
+    await assert.rejects(() => store.addToIndex(index(-2), 'family', 1000), isUnavailable)
+
+    now += 1001
+    for (let turn = -2; turn > -10; turn -= 1) await store.addToIndex(index(turn), 'family', 1000)
+    assert.equal((await store.takeDue(2 * capacity, 1000)).length, capacity)
   })
 
   it('starts nothing that keeps the process alive', async () => {

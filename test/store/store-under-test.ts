@@ -15,8 +15,8 @@ export const hour = 3_600_000
 export const longLife: FamilyLife = { sessionTtlMs: hour, vaultTtlMs: hour }
 export const gone = { session: null, vault: null }
 // Long enough for the commands of a test to fit in, on a machine that is busy.
-export const soonMs = 250
-export const laterMs = 300
+export const soonMs = 1500
+export const laterMs = 1600
 
 /** A family that is there, with records of its own. */
 export async function createFamily(store: Store, life = longLife) {
@@ -28,7 +28,7 @@ export async function createFamily(store: Store, life = longLife) {
 
 /** One call of every verb that asks the store for something. */
 export function everyVerb(store: Store, id: string): readonly (() => Promise<unknown>)[] {
-  const key = { kind: 'attempt', id } as const
+  const [key, index] = [{ kind: 'attempt', id } as const, { kind: 'user', id } as const]
   return [
     async () => store.readFamily(id, '0'),
     async () => store.createFamily(id, { session: 's', vault: 'v' }, longLife),
@@ -38,6 +38,17 @@ export function everyVerb(store: Store, id: string): readonly (() => Promise<unk
     async () => store.putOnce(key, 'value', hour),
     async () => store.peekOnce(key),
     async () => store.takeOnce(key, 'value'),
+    async () => store.takeLease(id, 'holder', hour),
+    async () => store.extendLease(id, 'holder', hour),
+    async () => store.releaseLease(id, 'holder'),
+    async () => store.addToIndex(index, id, hour),
+    async () => store.removeFromIndex(index, [id]),
+    async () => store.readIndex(index),
+    async () => store.setMark(index, 'value', hour),
+    async () => store.readMark(index),
+    async () => store.putDue(id, hour),
+    async () => store.takeDue(1, hour),
+    async () => store.dropDue(id),
     async () => store.ping(),
   ]
 }

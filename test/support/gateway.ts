@@ -38,6 +38,7 @@ export interface TestGatewayOptions {
   /** Two gateways of one deployment share them. */
   readonly secrets?: Readonly<Record<string, string>>
   readonly clock?: TestGateway['clock']
+  readonly every?: GatewayDeps['every']
   readonly host?: string
 }
 
@@ -92,6 +93,7 @@ export async function startGateway(options: TestGatewayOptions = {}): Promise<Te
     logTo: collect(lines, written),
     auditTo: collect(audit, written),
     ...(options.store === undefined ? {} : { store: options.store }),
+    ...(options.every === undefined ? {} : { every: options.every }),
   })
   const server = createPublicServer(config.listen, gateway.handler)
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))

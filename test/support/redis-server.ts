@@ -15,6 +15,12 @@ export interface RedisServerOptions {
   readonly tls?: Certificate
   /** More arguments for the command line. */
   readonly args?: readonly string[]
+  /** A free one unless it is given. */
+  readonly port?: number
+  /** Files that it finds in its folder at its first start, by name. */
+  readonly files?: Readonly<Record<string, string>>
+  /** It is a sentinel, with this one of its files as its configuration. */
+  readonly sentinel?: string
 }
 
 export interface RedisServer {
@@ -28,7 +34,7 @@ export interface RedisServer {
   thaw(): void
   /** Ends it at once, as a crash does. */
   kill(): Promise<void>
-  /** Starts it again on the same port, empty. */
+  /** Starts it again on the same port, empty but for the files that it wrote itself. */
   restart(): Promise<void>
   /** Sends one command, with all rights. */
   send(...command: readonly string[]): Promise<unknown>
@@ -44,61 +50,60 @@ export interface RedisEntry {
 }
 
 const startDeadlineMs = 10_000
-const observer = { username: 'observer', password: 'observer-of-this-test' }
+/** The user that tests look through, and that servers of one set-up use among themselves. */
+export const observer = { username: 'observer', password: 'observer-of-this-test' }
+
+const running = new Set<ChildProcess>()
+// The tests may end in any way: nothing may stay behind.
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL')
+})
 
 /** Starts a redis-server of its own on a free port of the loopback, which writes nothing to disk. */
 export async function startRedis(options: RedisServerOptions = {}): Promise<RedisServer> {
   const folder = await mkdtemp(join(tmpdir(), 'sallyport-redis-'))
   const host = '127.0.0.1'
-  const tls = options.tls
+  const { tls, files = {} } = options
   let port = 0
   let child: ChildProcess
+  let looking: Promise<ReturnType<typeof openClient>> | undefined
   // Between finding a free port and listening on it, somebody else may have taken it.
   for (let attempt = 1; ; attempt += 1) {
-    port = await findFreePort()
+    port = options.port ?? (await findFreePort())
     try {
+      await writeFiles(files)
       child = await launch()
       break
     } catch (error) {
-      if (attempt === 5) throw error
+      if (attempt === 5 || options.port !== undefined) throw error
     }
   }
 
-  // Each time anew, because stop() leaves nothing behind.
-  async function writeFiles(): Promise<void> {
-    const users = [...(options.acl ?? []), `user ${observer.username} on >${observer.password} ~* &* +@all`, '']
-    const files = { 'users.acl': users.join('\n'), 'cert.pem': tls?.cert ?? '', 'key.pem': tls?.key ?? '' }
+  async function writeFiles(contents: Readonly<Record<string, string>>): Promise<void> {
     await mkdir(folder, { recursive: true })
-    await Promise.all(Object.entries(files).map(([name, content]) => writeFile(join(folder, name), content)))
+    await Promise.all(Object.entries(contents).map(([name, content]) => writeFile(join(folder, name), content)))
   }
 
   async function launch(): Promise<ChildProcess> {
-    await writeFiles()
+    // Each time anew, because stop() leaves nothing behind.
+    const users = [...(options.acl ?? []), `user ${observer.username} on >${observer.password} ~* &* +@all`, '']
+    await writeFiles({ 'users.acl': users.join('\n'), 'cert.pem': tls?.cert ?? '', 'key.pem': tls?.key ?? '' })
     const ports = tls === undefined ? ['--port', `${port}`] : ['--port', '0', '--tls-port', `${port}`, '--tls-auth-clients', 'no']
-    if (tls !== undefined) ports.push('--tls-cert-file', 'cert.pem', '--tls-key-file', 'key.pem')
-    const args = [
-      ...ports,
-      '--bind',
-      host,
-      '--dir',
-      folder,
-      '--aclfile',
-      'users.acl',
-      '--save',
-      '',
-      '--appendonly',
-      'no',
-      ...(options.args ?? []),
-    ]
+    if (tls !== undefined) ports.push('--tls-cert-file', 'cert.pem', '--tls-key-file', 'key.pem', '--tls-ca-cert-file', 'cert.pem')
+    const mode = options.sentinel === undefined ? [] : [join(folder, options.sentinel), '--sentinel']
+    const storage = options.sentinel === undefined ? ['--save', '', '--appendonly', 'no', '--shutdown-timeout', '0'] : []
+    const place = ['--bind', host, '--dir', folder, '--aclfile', 'users.acl']
+    const args = [...mode, ...ports, ...place, ...storage, ...(options.args ?? [])]
     const started = spawn('redis-server', args, { stdio: 'ignore' })
-    // The tests may end in any way: nothing may stay behind.
-    const killAtExit = () => started.kill('SIGKILL')
-    process.once('exit', killAtExit)
-    started.once('exit', () => process.off('exit', killAtExit))
+    running.add(started)
+    started.once('exit', () => running.delete(started))
     await once(started, 'spawn')
     const giveUpAt = Date.now() + startDeadlineMs
     while (!(await isAnswering())) {
-      if (hasEnded(started) || Date.now() > giveUpAt) throw new Error(`redis-server did not start on port ${port}`)
+      if (hasEnded(started) || Date.now() > giveUpAt) {
+        started.kill('SIGKILL')
+        throw new Error(`redis-server did not start on port ${port}`)
+      }
       await wait(10)
     }
     // What answered may have been the one that took the port from us.
@@ -106,15 +111,33 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
     return started
   }
 
+  /** All look through one connection, which is made anew when it is lost. */
   async function withClient<Result>(use: (client: ReturnType<typeof openClient>) => Promise<Result>): Promise<Result> {
+    looking ??= connectObserver()
+    return use(await looking)
+  }
+
+  async function connectObserver(): Promise<ReturnType<typeof openClient>> {
     const client = openClient()
-    client.on('error', () => {})
-    try {
-      await client.connect()
-      return await use(client)
-    } finally {
+    let isCurrent = true
+    const lose = () => {
       client.destroy()
+      if (isCurrent) looking = undefined
+      isCurrent = false
     }
+    client.on('error', lose)
+    return client.connect().catch((error: unknown) => {
+      lose()
+      throw error
+    })
+  }
+
+  function stopLooking(): void {
+    looking?.then(
+      client => client.destroy(),
+      () => {},
+    )
+    looking = undefined
   }
 
   // Whatever name the certificate of a test is for.
@@ -134,6 +157,7 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
   }
 
   async function end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+    stopLooking()
     if (hasEnded(child)) return
     const exit = once(child, 'exit')
     child.kill(signal)
@@ -175,7 +199,28 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
   }
 }
 
-async function findFreePort(): Promise<number> {
+/** Starts several, or none. */
+export async function startAll(all: readonly RedisServerOptions[]): Promise<readonly RedisServer[]> {
+  const starts = await Promise.allSettled(all.map(options => startRedis(options)))
+  const started = starts.flatMap(start => (start.status === 'fulfilled' ? [start.value] : []))
+  const failure = starts.find(start => start.status === 'rejected')
+  if (failure === undefined) return started
+  await Promise.all(started.map(server => server.stop()))
+  throw failure.reason
+}
+
+/** Tries again, for ports that were free may be taken by the time they are listened on. */
+export async function tryThrice<Result>(start: () => Promise<Result>): Promise<Result> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await start()
+    } catch (error) {
+      if (attempt === 3) throw error
+    }
+  }
+}
+
+export async function findFreePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const address = server.address()

@@ -13,6 +13,7 @@ import { refuseRepeatedHeaders } from '../../src/http/repeated-headers.ts'
 import { requestId } from '../../src/http/request-id.ts'
 import { readTarget } from '../../src/http/target.ts'
 import { createPublicServer } from '../../src/listeners.ts'
+import type { LogFields } from '../../src/ops/fields.ts'
 import { decideAccess } from '../../src/request/access.ts'
 import { refuseCrossSite } from '../../src/request/cross-site.ts'
 import { createForward } from '../../src/request/forward.ts'
@@ -20,6 +21,10 @@ import type { ForwardOutcome } from '../../src/request/relay.ts'
 import { admitMethod, matchRoute } from '../../src/request/route.ts'
 import { createUpstreamPools } from '../../src/request/upstream-pools.ts'
 import type { SignedIn } from '../../src/session/session.ts'
+import type { Watch } from '../../src/session/watch.ts'
+
+/** What was logged of upstreams. */
+type LogLine = LogFields & { readonly level: string; readonly event: string }
 
 export interface RequestPath {
   readonly port: number
@@ -28,6 +33,7 @@ export interface RequestPath {
   readonly host: string
   readonly outcomes: ForwardOutcome[]
   readonly errors: unknown[]
+  readonly lines: readonly LogLine[]
   /** How many clients are connected. */
   clients(): Promise<number>
   close(): Promise<void>
@@ -37,11 +43,19 @@ export interface RequestPathOptions {
   readonly routes: readonly Record<string, unknown>[]
   /** More of the configuration, in place of the defaults. */
   readonly config?: Record<string, unknown>
+  /** Variables that the routes refer to. */
+  readonly env?: Record<string, string>
   /** Who is signed in, on every route that asks; null for nobody. */
   readonly signedIn?: SignedIn | null
   /** Stands for the session lookup: awaited before access is decided. */
   readonly lookUp?: () => Promise<void>
+  /** The clock by which addresses are left alone; the machine's unless given. */
+  readonly now?: () => number
+  /** Of open streams; by default nobody ends them. */
+  readonly watch?: Pick<Watch, 'add'>
 }
+
+const nobodyWatches: Pick<Watch, 'add'> = { add: () => () => undefined }
 
 /** The host that browsers see. */
 export const host = 'app.example.test'
@@ -56,12 +70,16 @@ export const sessionCookie = '__Host-Http-sallyport=s:anything'
  * `signedIn` stands. Raw sockets can then say what no client library would.
  */
 export async function startRequestPath(options: RequestPathOptions): Promise<RequestPath> {
-  const config = testConfig(options.routes, options.config)
-  const pools = createUpstreamPools()
+  const config = testConfig(options.routes, options.config, options.env)
+  const lines: LogLine[] = []
+  const pools = createUpstreamPools({
+    now: options.now ?? Date.now,
+    log: { write: (level, event, fields) => lines.push({ level, event, ...fields }) },
+  })
   const proxies = createTrustedProxies(config.listen.trustedProxies)
   const checkCrossSite = refuseCrossSite(config.csrf)
   const cors = createCors(config.csrf.allowedOrigins)
-  const forward = createForward({ config, cors, pools })
+  const forward = createForward({ config, cors, pools, watch: options.watch ?? nobodyWatches })
   const cookieName = sessionCookieName(config.session.cookie)
   const outcomes: ForwardOutcome[] = []
   const errors: unknown[] = []
@@ -101,13 +119,18 @@ export async function startRequestPath(options: RequestPathOptions): Promise<Req
     host,
     outcomes,
     errors,
+    lines,
     clients: () => new Promise((resolve, reject) => server.getConnections((error, count) => (error ? reject(error) : resolve(count)))),
     close: () => stop(server, pools),
   }
 }
 
 /** A compiled configuration with these routes. */
-export function testConfig(routes: readonly Record<string, unknown>[], more: Record<string, unknown> = {}): GatewayConfig {
+export function testConfig(
+  routes: readonly Record<string, unknown>[],
+  more: Record<string, unknown> = {},
+  env: Record<string, string> = {},
+): GatewayConfig {
   return compileConfig(
     {
       origins: [`https://${host}`],
@@ -125,7 +148,7 @@ export function testConfig(routes: readonly Record<string, unknown>[], more: Rec
       routes,
       ...more,
     },
-    { env: keys },
+    { env: { ...keys, ...env } },
   )
 }
 

@@ -9,7 +9,7 @@ import { listenAt, type Running } from '../../src/demo/listening.ts'
 import { startOrdersApi } from '../../src/demo/orders-api.ts'
 import { makePeople, type Person } from '../../src/demo/people.ts'
 import { startWeb } from '../../src/demo/web.ts'
-import { createGateway } from '../../src/gateway.ts'
+import { createGateway, type Gateway } from '../../src/gateway.ts'
 import { createPublicServer } from '../../src/listeners.ts'
 import { makeCertificate } from './certificate.ts'
 
@@ -43,13 +43,16 @@ const anywhere = (name: string) => ({ host: '127.0.0.1', name, port: 0, spare: 0
  * with the cookies of production.
  *
  * @param change edits the configuration before it is compiled
+ * @param front what browsers reach in place of the gateway itself
  */
 export async function startStage({
   https,
   change,
+  front = gateway => gateway.handler,
 }: {
   readonly https: boolean
   readonly change?: (config: Described) => object
+  readonly front?: (gateway: Gateway) => RequestListener
 }): Promise<Stage> {
   const certificate = https ? makeCertificate([names.gateway, names.provider]) : undefined
   const tls = certificate === undefined ? undefined : { cert: Buffer.from(certificate.cert), key: Buffer.from(certificate.key) }
@@ -62,8 +65,8 @@ export async function startStage({
 
   let handler: RequestListener = (_req, res) => res.writeHead(503).end()
   const settings = { host: '127.0.0.1', port: 0, trustedProxies: [], ...(tls === undefined ? {} : { tls }) }
-  const front = createPublicServer(settings, (req, res) => handler(req, res))
-  const gatewayOrigin = await start(front, https ? names.gateway : 'localhost')
+  const entrance = createPublicServer(settings, (req, res) => handler(req, res))
+  const gatewayOrigin = await start(entrance, https ? names.gateway : 'localhost')
 
   const providerServer = tls === undefined ? createServer() : createTlsServer(tls)
   const issuer = await start(providerServer, https ? names.provider : '127.0.0.1')
@@ -88,7 +91,7 @@ export async function startStage({
     now: () => Date.now() + ahead,
     auditTo: { write: (line: string) => void audit.push(JSON.parse(line) as AuditLine) },
   })
-  handler = gateway.handler
+  handler = front(gateway)
 
   return {
     gateway: gatewayOrigin,

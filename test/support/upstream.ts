@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http'
-import { type AddressInfo, createServer as createSocketServer, type Socket } from 'node:net'
+import { type AddressInfo, createServer as createSocketServer, type Socket, type Server as SocketServer } from 'node:net'
 
 /** A request as an upstream saw it. */
 export interface SeenRequest {
@@ -52,6 +52,7 @@ export interface SocketUpstream {
   readonly accepted: () => number
   /** Everything that arrived, by connection. */
   readonly received: string[]
+  readonly server: SocketServer
   close(): Promise<void>
 }
 
@@ -81,6 +82,7 @@ export async function startSocketUpstream(onData: (socket: Socket, received: str
     sockets,
     accepted: () => accepted,
     received,
+    server,
     close() {
       for (const socket of sockets) socket.destroy()
       return close(server)

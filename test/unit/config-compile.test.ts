@@ -79,7 +79,12 @@ describe('a compiled configuration', () => {
       kind: 'page',
       origins: config.origins,
       methods: null,
-      upstream: 'http://web:3000',
+      upstream: {
+        kind: 'servers',
+        addresses: [{ name: 'http://web:3000', origin: 'http://web:3000', socketPath: null }],
+        tls: {},
+      },
+      stripPrefix: false,
       preserveHost: false,
       encodedSlash: 'refuse',
       access: 'anyone',
@@ -90,6 +95,16 @@ describe('a compiled configuration', () => {
       timeouts: { connectMs: 2000, headersMs: 30_000, idleMs: 60_000 },
       limits: { bodyBytes: 10 * 1024 * 1024 },
     })
+  })
+
+  it('has routes without an upstream where a proxy asks about them', () => {
+    const { routes, forwardAuth } = compile({
+      forwardAuth: { dialect: 'caddy' },
+      routes: [{ path: '/', identityHeaders: { 'X-Auth-User': 'sub' } }],
+    })
+
+    assert.deepEqual(forwardAuth, { host: '127.0.0.1', port: 9092, dialect: 'caddy' })
+    assert.equal(routes[0]?.upstream.kind, 'none')
   })
 
   it('is frozen to the bottom', () => {
@@ -241,6 +256,48 @@ describe('a compiled configuration', () => {
 
     assert.deepEqual(plain.session.store, { kind: 'redis', url: 'redis://user@redis:6379/1', namespace: 'sp' })
     assert.deepEqual(secret.session.store, { kind: 'redis', url: env.REDIS_URL, namespace: 'acme' })
+  })
+
+  it('takes the nodes of a cluster, with TLS where it is asked for', () => {
+    const nodes = ['redis-1', 'redis_2:7000', '[fd00::1]', '[fd00::2]:7001']
+    const plain = compile(session({ store: { kind: 'redis-cluster', nodes } }))
+    const login = { username: 'sallyport', password: { env: 'OTHER_SECRET' } }
+    const secure = compile(session({ store: { kind: 'redis-cluster', nodes: ['redis'], ...login, tls: {} } }))
+
+    const addresses = [
+      { host: 'redis-1', port: 6379 },
+      { host: 'redis_2', port: 7000 },
+      { host: 'fd00::1', port: 6379 },
+      { host: 'fd00::2', port: 7001 },
+    ]
+    assert.deepEqual(plain.session.store, { kind: 'redis-cluster', nodes: addresses, access: {}, namespace: 'sp' })
+    assert.deepEqual(secure.session.store, {
+      kind: 'redis-cluster',
+      nodes: [{ host: 'redis', port: 6379 }],
+      access: { username: 'sallyport', password: env.OTHER_SECRET, tls: {} },
+      namespace: 'sp',
+    })
+  })
+
+  it('takes sentinels with a login of their own, and the TLS of Redis', () => {
+    const sentinel = { master: 'mymaster', nodes: ['sentinel-1', 'sentinel-2:5000'], username: 'watch', password: { env: 'OTHER_SECRET' } }
+    const config = compile(
+      session({ store: { kind: 'redis-sentinel', sentinel, password: { env: 'CLIENT_SECRET' }, database: 2, tls: {} } }),
+    )
+
+    assert.deepEqual(config.session.store, {
+      kind: 'redis-sentinel',
+      sentinel: {
+        master: 'mymaster',
+        nodes: [
+          { host: 'sentinel-1', port: 26379 },
+          { host: 'sentinel-2', port: 5000 },
+        ],
+        access: { username: 'watch', password: env.OTHER_SECRET, tls: {} },
+      },
+      access: { password: env.CLIENT_SECRET, database: 2, tls: {} },
+      namespace: 'sp',
+    })
   })
 
   it('writes the audit to a file that is not read for its name', () => {

@@ -13,6 +13,8 @@ import { projectRoot } from '../support/project-files.ts'
 
 const exampleFile = join(projectRoot, 'config/gateway.example.yaml')
 const example = readFileSync(exampleFile, 'utf8')
+// Also what can only stand in place of something else, and is commented out.
+const everything = example.replace(/^( {4})# ( *\w+:)/gm, '$1$2')
 
 describe('config/gateway.example.yaml', () => {
   let folder = ''
@@ -20,6 +22,8 @@ describe('config/gateway.example.yaml', () => {
   before(() => {
     folder = mkdtempSync(join(tmpdir(), 'sallyport-example-'))
     mkdirSync(join(folder, 'secrets'))
+    mkdirSync(join(folder, 'dist'))
+    writeFileSync(join(folder, 'dist/index.html'), '<title>docs</title>')
     const { cert, key } = makeCertificate(['app.example.com', 'admin.example.com'])
     const client = makeCertificate(['sallyport'])
     const files = {
@@ -33,6 +37,8 @@ describe('config/gateway.example.yaml', () => {
       'cookie-key': makeKey(),
       'sealing-key-2': makeKey(),
       'admin-token': makeKey(),
+      'redis-password': makeKey(),
+      'sentinel-password': makeKey(),
     }
     for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, 'secrets', name), `${text}\n`)
     copyFileSync(exampleFile, join(folder, 'gateway.yaml'))
@@ -52,12 +58,32 @@ describe('config/gateway.example.yaml', () => {
 
     const config = loadConfig([join(folder, 'gateway.yaml')], env)
 
-    assert.equal(config.routes.length, 2)
+    assert.equal(config.routes.length, 3)
+    assert.deepEqual(config.routes[1]?.upstream, { kind: 'files', folder: join(folder, 'dist'), fallback: 'index.html' })
     assert.equal(config.routes[0]?.setHeaders['X-Api-Key'], env.ORDERS_API_KEY)
     assert.match(config.listen.tls?.cert.toString() ?? '', /BEGIN CERTIFICATE/)
     assert.deepEqual(
       config.identityProviders.map(({ clientAuth }) => clientAuth.method),
       ['client_secret_basic', 'private_key_jwt', 'tls_client_auth', 'client_assertion'],
+    )
+  })
+
+  it('is accepted with a cluster and with sentinels in place of one Redis', () => {
+    const env = { SEALING_KEY_1: makeKey(), ORDERS_API_KEY: makeKey(), HELPDESK_TOKEN: makeKey() }
+    const without = (text: string) => everything.replace(/^ {4}url:.*\n/m, '').replace(new RegExp(text, 'm'), '')
+    const variants = {
+      'redis-cluster': without('^ {4}sentinel:.*\\n(?: {6}.*\\n)+ {4}database:.*\\n'),
+      'redis-sentinel': without('^ {4}nodes:.*\\n'),
+    }
+
+    const stores = Object.entries(variants).map(([kind, text]) => {
+      writeFileSync(join(folder, `${kind}.yaml`), text.replace('kind: redis #', `kind: ${kind} #`))
+      return loadConfig([join(folder, `${kind}.yaml`)], env).session.store
+    })
+
+    assert.deepEqual(
+      stores.map(({ kind }) => kind),
+      Object.keys(variants),
     )
   })
 
@@ -88,7 +114,7 @@ describe('config/gateway.example.yaml', () => {
   })
 
   it('has every option', () => {
-    const source = parseSource(exampleFile, example)
+    const source = parseSource(exampleFile, everything)
 
     const missing = listOptions().filter(({ path }) => placesOf(source.value, path).length === 0)
 
@@ -99,8 +125,8 @@ describe('config/gateway.example.yaml', () => {
   })
 
   it('says of every option its default, or what happens without it', () => {
-    const source = parseSource(exampleFile, example)
-    const lines = example.split('\n')
+    const source = parseSource(exampleFile, everything)
+    const lines = everything.split('\n')
 
     const silent = listOptions().filter(({ path, byDefault }) => {
       if (byDefault === null) return false
@@ -116,8 +142,8 @@ describe('config/gateway.example.yaml', () => {
   })
 
   it('gives the unit of every duration and size', () => {
-    const source = parseSource(exampleFile, example)
-    const lines = example.split('\n')
+    const source = parseSource(exampleFile, everything)
+    const lines = everything.split('\n')
     const measured = listOptions().filter(({ description }) => /\((duration|size)\)/.test(description))
 
     const silent = measured.filter(({ path }) => {
@@ -145,7 +171,7 @@ describe('the pages made from the schema', () => {
     const [schema] = configPages()
     const secrets = nodesOf(JSON.parse(schema?.wanted ?? '')).filter(node => node.writeOnly === true)
 
-    assert.equal(secrets.length, 5)
+    assert.equal(secrets.length, 8)
     for (const { anyOf } of secrets) assert.deepEqual(anyOf, [{ $ref: '#/$defs/env' }, { $ref: '#/$defs/file' }])
   })
 })

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { errorCodes } from '../../src/errors.ts'
+import { type AccountSession, accountPage } from '../../src/pages/account-page.ts'
 import { chooserPage } from '../../src/pages/chooser-page.ts'
 import { confirmLogoutPage } from '../../src/pages/confirm-logout-page.ts'
 import { errorPage } from '../../src/pages/error-page.ts'
@@ -17,6 +18,14 @@ const pages: Readonly<Record<string, (text: string) => string>> = {
   chooser: text => chooserPage({ brand: { name: text }, choices: [{ label: text, href: '/auth/login?provider=a' }] }),
   'hand-off': text => handOffPage({ brand: { name: text }, purpose: 'back', to: `/${text}` }),
   'confirm-logout': text => confirmLogoutPage({ brand: { name: text }, logoutPath: '/auth/logout', formToken: text }),
+  account: text =>
+    accountPage({
+      brand: { name: text },
+      person: text,
+      sessions: [makeSession({ device: text, address: text, site: text, scopes: [text], endPath: text }), makeSession()],
+      revokeOthersPath: text,
+      formToken: text,
+    }),
   'signed-out': text => signedOutPage({ brand: { name: text, support: text }, loginPath: '/auth/login' }),
 }
 
@@ -94,6 +103,66 @@ describe('the error page', () => {
   })
 })
 
+describe('the account page', () => {
+  const show = (...sessions: readonly AccountSession[]) =>
+    accountPage({ brand, person: null, sessions, revokeOthersPath: '/auth/sessions/revoke-others', formToken: 'token' })
+
+  it('says what each session is, when and from where it began, when it was used, and what it may do', () => {
+    const page = show(makeSession({ site: 'admin.acme.test', scopes: ['orders.read', 'orders.write'] }))
+
+    assert.match(page, /<h2><span id="name-1">Firefox on Linux<\/span><\/h2>/)
+    assert.deepEqual(
+      [...page.matchAll(/<dt>(.*?)<\/dt><dd>(.*?)<\/dd>/g)].map(([, term = '', text = '']) => [term, text.replace(/<[^>]+>/g, '')]),
+      [
+        ['Kind', 'Browser'],
+        ['Site', 'admin.acme.test'],
+        ['Signed in', '22 Nov 2026, 09:00 UTC from 192.0.2.7'],
+        ['Last used', '22 Nov 2026, 23:59 UTC'],
+        ['May do', 'orders.read, orders.write'],
+      ],
+    )
+    assert.match(page, /<time datetime="2026-11-22T09:00:00.000Z">/)
+  })
+
+  it('does without what nobody knows', () => {
+    const page = show(makeSession({ device: '', address: '' }))
+
+    assert.match(page, />Unknown device</)
+    assert.doesNotMatch(page, /<dt>Site| from <|You are signed in as/)
+    assert.match(page, /<dd>Everything you may do here<\/dd>/)
+  })
+
+  it('marks the browser that looks at it, and no other', () => {
+    const page = show(makeSession(), makeSession({ isCurrent: true }), makeSession())
+
+    assert.deepEqual(
+      page.match(/<h2>.*?<\/h2>/g)?.map(heading => heading.includes('This browser')),
+      [false, true, false],
+    )
+  })
+
+  it('has a form for each session, whose button is named after the session', () => {
+    const page = show(makeSession({ endPath: '/auth/logout' }), makeSession({ endPath: '/auth/sessions/x/revoke' }))
+
+    const forms = [...page.matchAll(/<form method="post" action="([^"]+)"><input type="hidden" name="form_token" value="token">/g)]
+    assert.deepEqual(
+      forms.map(([, action]) => action),
+      ['/auth/logout', '/auth/sessions/x/revoke', '/auth/sessions/revoke-others'],
+    )
+    const names = [...page.matchAll(/<button [^>]*id="([^"]+)" aria-labelledby="([^"]+)"/g)]
+    assert.equal(names.length, 2)
+    for (const [, id, parts = ''] of names) {
+      assert.equal(parts.split(' ')[0], id)
+      for (const part of parts.split(' ')) assert.equal(page.split(`id="${part}"`).length, 2, part)
+    }
+  })
+
+  it('offers to sign out elsewhere only where there is an elsewhere', () => {
+    assert.doesNotMatch(show(makeSession()), /revoke-others/)
+    assert.match(show(makeSession()), /You are signed in nowhere else/)
+  })
+})
+
 describe('the hand-off page', () => {
   it('goes on by itself, and by a link for who has that switched off', () => {
     const page = handOffPage({ brand, purpose: 'sign_out', to: 'https://id.test/end?a=1&b=2' })
@@ -162,6 +231,22 @@ describe('html', () => {
     assert.equal(html`${[disguised] as never}`.toString().includes('<script>'), false)
   })
 })
+
+/** Began at nine, was last used at the end of the day. */
+function makeSession(changes: Partial<AccountSession> = {}): AccountSession {
+  return {
+    kind: 'browser',
+    device: 'Firefox on Linux',
+    address: '192.0.2.7',
+    site: null,
+    createdAt: Date.UTC(2026, 10, 22, 9),
+    usedAt: Date.UTC(2026, 10, 22, 23, 59, 59),
+    scopes: [],
+    isCurrent: false,
+    endPath: '/auth/sessions/x/revoke',
+    ...changes,
+  }
+}
 
 function contrast(front: string, back: string): number {
   const [light, dark] = [luminance(front), luminance(back)].sort((a, b) => b - a) as [number, number]

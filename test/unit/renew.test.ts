@@ -160,7 +160,8 @@ describe('renewal', () => {
     await assert.rejects(async () => fresh(signedIn), code('session_expired'))
 
     assert.deepEqual(await families.read(credential), { state: 'ended', reason: 'expired' })
-    assert.deepEqual(events, ['renewal invalid_grant', 'session_ended grant_refused'])
+    await settled()
+    assert.deepEqual(events, ['renewal invalid_grant', 'session_ended grant_refused', 'revocation ok'])
   })
 
   it('RTK-04 takes a refusal for lost race, not for the end, when another process has stored newer tokens', async () => {

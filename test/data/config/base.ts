@@ -51,6 +51,7 @@ export function makeEnv(): Record<string, string> {
     SAME_AS_COOKIE: key.toString('hex'),
     SAME_AS_SEALING: key.toString('base64'),
     REDIS_URL: `redis://default:${randomBytes(12).toString('hex')}@redis:6379`,
+    HALF_ENCODED_REDIS_URL: `redis://default:${randomBytes(12).toString('hex')}%@redis:6379`,
     PORT: '8443',
     WORD: 'eighty',
     EMPTY: '',

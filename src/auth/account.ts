@@ -1,0 +1,73 @@
+import type { RequestHandler } from 'express'
+import type { GatewayConfig } from '../config/config.ts'
+import { type AccountSession, accountPage } from '../pages/account-page.ts'
+import type { SignedIn } from '../session/session.ts'
+import type { ListedSession, SessionList } from '../session/session-list.ts'
+import type { Bounce } from './bounce.ts'
+import type { RefuseForeign } from './endpoints.ts'
+import { requireSession } from './live-session.ts'
+import type { Proofs } from './proofs.ts'
+import { exchangeOf, sendPage } from './respond.ts'
+
+/** What a sign-in asks for to know the person: it lets nobody do anything (OpenID Connect Core 1.0 §5.4, §11). */
+const protocolScopes = ['openid', 'profile', 'email', 'address', 'phone', 'offline_access']
+
+export interface AccountDeps {
+  readonly config: GatewayConfig
+  readonly list: SessionList
+  readonly proofs: Proofs
+  readonly bounce: Bounce
+  readonly refuseForeign: RefuseForeign
+}
+
+/**
+ * GET /auth/account: the person's sessions, each with a form that ends it. It changes nothing, so a link to it is safe,
+ * wherever it stands.
+ *
+ * @throws {GatewayError} `cross_site_refused` where no person would see the page; the 401 of a session that is over;
+ *   `store_unavailable`
+ */
+export function createAccount({ config, list, proofs, bounce, refuseForeign }: AccountDeps): RequestHandler {
+  const { base } = config.paths
+
+  return async function account(req, res) {
+    const exchange = exchangeOf(res)
+    if (!exchange.isNavigation) refuseForeign(req, exchange)
+    else if (bounce(req, res)) return
+    const signedIn = requireSession(req, exchange.target.origin)
+    const sessions = await list.ofUser(signedIn.record)
+    const page = accountPage({
+      brand: config.pages,
+      person: nameOf(signedIn),
+      sessions: sessions.map(session => describe(session, session.sessionId === signedIn.sessionId)),
+      revokeOthersPath: `${base}/sessions/revoke-others`,
+      formToken: proofs.formToken(signedIn.credential),
+    })
+    sendPage(res, page)
+  }
+
+  /** As the configuration lets it be shown. */
+  function nameOf({ vault }: SignedIn): string | null {
+    const names = ['name', 'email'].filter(name => config.session.claims.includes(name)).map(name => vault.claims[name])
+    return names.filter(name => typeof name === 'string').find(name => name !== '') ?? null
+  }
+
+  function describe(
+    { sessionId, kind, device, address, createdAt, touchedAt, scopes, origin }: ListedSession,
+    isCurrent: boolean,
+  ): AccountSession {
+    return {
+      kind,
+      device,
+      address,
+      // With one origin there is nothing to tell.
+      site: config.origins.length > 1 ? new URL(origin).host : null,
+      createdAt,
+      usedAt: touchedAt,
+      scopes: scopes.filter(scope => !protocolScopes.includes(scope)),
+      isCurrent,
+      // Signing out here goes on to the provider.
+      endPath: isCurrent ? `${base}/logout` : `${base}/sessions/${sessionId}/revoke`,
+    }
+  }
+}

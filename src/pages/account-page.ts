@@ -1,0 +1,76 @@
+import { type Html, html } from './html.ts'
+import { type Brand, renderPage } from './layout.ts'
+import { texts } from './text.ts'
+
+/** One session, as the person it belongs to sees it. Instants are epoch milliseconds. */
+export interface AccountSession {
+  readonly kind: keyof typeof texts.account.kinds
+  /** Empty when nobody can say. */
+  readonly device: string
+  /** Empty when it is not known. */
+  readonly address: string
+  /** The host that it belongs to; null where there is one only. */
+  readonly site: string | null
+  readonly createdAt: number
+  readonly usedAt: number
+  /** What was granted, without what a sign-in needs for itself. */
+  readonly scopes: readonly string[]
+  readonly isCurrent: boolean
+  /** Where a form goes that ends it. */
+  readonly endPath: string
+}
+
+export interface AccountPageInput {
+  readonly brand: Brand
+  /** Who is signed in, by a name; null when none is known. */
+  readonly person: string | null
+  /** In the order in which they are to stand. */
+  readonly sessions: readonly AccountSession[]
+  readonly revokeOthersPath: string
+  /** Proves the forms to be ours where a browser sends `Origin: null` and nothing else. */
+  readonly formToken: string
+}
+
+const { account: words } = texts
+
+/** Shows where a person is signed in, and lets them end what they do not know. */
+export function accountPage(input: AccountPageInput): string {
+  const { person, sessions, formToken } = input
+  const token = html`<input type="hidden" name="form_token" value="${formToken}">`
+  return renderPage(input.brand, {
+    title: words.title,
+    content: html`<p>${person === null ? null : html`${words.signedInAs} <strong>${person}</strong>. `}${words.advice}</p>
+<ul class="sessions" role="list">${sessions.map((session, at) => sessionItem(session, at + 1, token))}
+</ul>
+${sessions.length > 1 ? others(input.revokeOthersPath, token) : html`<p>${words.nowhereElse}</p>`}
+<p><a href="/">${texts.toHome}</a></p>`,
+  })
+}
+
+/** @param number tells its parts from those of the others */
+function sessionItem(session: AccountSession, number: number, token: Html): Html {
+  const [name, since, end] = ['name', 'since', 'end'].map(part => `${part}-${number}`) as [string, string, string]
+  return html`
+<li>
+<h2><span id="${name}">${session.device === '' ? words.unknownDevice : session.device}</span>${session.isCurrent ? html` <span class="mark">${words.current}</span>` : null}</h2>
+<dl>
+<dt>${words.kind}</dt><dd>${words.kinds[session.kind]}</dd>
+${session.site === null ? null : html`<dt>${words.site}</dt><dd>${session.site}</dd>\n`}<dt>${words.signedIn}</dt><dd><span id="${since}">${time(session.createdAt)}</span>${session.address === '' ? null : html` ${words.from} ${session.address}`}</dd>
+<dt>${words.lastUsed}</dt><dd>${time(session.usedAt)}</dd>
+<dt>${words.mayDo}</dt><dd>${session.scopes.length === 0 ? words.everything : session.scopes.join(', ')}</dd>
+</dl>
+<form method="post" action="${session.endPath}">${token}<button class="button plain" type="submit" id="${end}" aria-labelledby="${end} ${name} ${since}">${words.signOut}</button></form>
+</li>`
+}
+
+function others(path: string, token: Html): Html {
+  return html`<form method="post" action="${path}">${token}<button class="button" type="submit">${words.signOutOthers}</button></form>`
+}
+
+// 24 hours, and the month in letters: no country reads it otherwise.
+const format = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'short', timeZone: 'UTC' })
+
+/** The page stays as it is however long it is looked at, so it never says "five minutes ago". */
+function time(at: number): Html {
+  return html`<time datetime="${new Date(at).toISOString()}">${format.format(at)} UTC</time>`
+}

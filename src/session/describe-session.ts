@@ -1,0 +1,38 @@
+import { isoTime } from '../http/iso-time.ts'
+import type { SessionRecord } from './session.ts'
+import type { ListedSession } from './session-list.ts'
+
+/** What of a session is told, with the names that all our JSON has for it (contract.md section 5). */
+export function describeSession(
+  sessionId: string,
+  session: Pick<SessionRecord, 'kind' | 'createdAt' | 'authTime' | 'acr' | 'amr' | 'idleExpiresAt' | 'absoluteExpiresAt'>,
+) {
+  return {
+    session_id: sessionId,
+    kind: session.kind,
+    created_at: isoTime(session.createdAt),
+    auth_time: isoTime(session.authTime),
+    acr: session.acr,
+    amr: session.amr,
+    idle_expires_at: isoTime(session.idleExpiresAt),
+    absolute_expires_at: isoTime(session.absoluteExpiresAt),
+  }
+}
+
+/**
+ * Likewise one of a list, with what tells it from the others.
+ *
+ * @param currentId the session that asks, when one does: it finds itself marked
+ */
+export function describeListedSession(session: ListedSession, currentId?: string): object {
+  return {
+    ...describeSession(session.sessionId, session),
+    last_used_at: isoTime(session.touchedAt),
+    device: session.device,
+    address: session.address,
+    scopes: session.scopes,
+    origin: session.origin,
+    ...(currentId === undefined ? {} : { current: session.sessionId === currentId }),
+    children: session.children.map(child => describeListedSession(child, currentId)),
+  }
+}

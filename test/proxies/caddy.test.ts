@@ -1,0 +1,3 @@
+import { testProxy } from './proxy-suite.ts'
+
+testProxy('caddy')
