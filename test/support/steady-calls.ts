@@ -11,7 +11,7 @@ export interface SteadyCalls {
 }
 
 // Steady, and not all that the machine can: others need it, too.
-const restMs = 5
+const restMs = 20
 
 /** @param call one call of the lane with this number, from 0 */
 export function startSteadyCalls(lanes: number, call: (lane: number) => Promise<Response>): SteadyCalls {
