@@ -14,7 +14,7 @@ export interface StepUpDeps {
 
 /**
  * Another sign-in of the same person raises a session that lives: it keeps its id, its place in lists and its absolute
- * clock; another secret opens it, and its tokens are those of the new grant. docs/decisions/013.
+ * clock; another secret opens it, and its tokens are those of the new grant. docs/decisions/015.
  */
 export interface StepUp {
   /**
