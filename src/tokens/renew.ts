@@ -59,7 +59,9 @@ export function createRenew(deps: RenewDeps): Renew {
   const unsaved = createUnsaved({ save, pause: deps.pause, now })
 
   async function renewInTurn(seen: SignedIn, demand: TokenDemand): Promise<SignedIn> {
-    const patienceMs = providers.get(seen.record.provider)?.config.timeoutMs ?? 0
+    const timeoutMs = providers.get(seen.record.provider)?.config.timeoutMs ?? 0
+    // What whoever comes next after a dead holder needs: to look for its answer, and to ask.
+    const patienceMs = looksFor(timeoutMs) * lookEveryMs + timeoutMs
     const look = async () => {
       const current = liveOrThrow(await families.read(seen.credential))
       return isRenewed(current, seen, demand) ? current : undefined
@@ -101,9 +103,7 @@ export function createRenew(deps: RenewDeps): Renew {
    * what came of it, and to show it again would end the grant at a strict provider; who is dead never will.
    */
   async function isStoredByOther(current: SignedIn, timeoutMs: number): Promise<boolean> {
-    // It may still be waiting for the provider.
-    const mostLooks = Math.max(leastLooks, timeoutMs / lookEveryMs)
-    for (let looks = 0; looks < mostLooks; looks += 1) {
+    for (let looks = looksFor(timeoutMs); looks > 0; looks -= 1) {
       await deps.pause(lookEveryMs)
       if (liveOrThrow(await families.read(current.credential)).vault.version !== current.vault.version) return true
     }
@@ -194,6 +194,11 @@ export function createRenew(deps: RenewDeps): Renew {
       await Promise.all(queues.values())
     },
   })
+}
+
+/** The other one may still be waiting for the provider. */
+function looksFor(timeoutMs: number): number {
+  return Math.max(leastLooks, Math.ceil(timeoutMs / lookEveryMs))
 }
 
 /** Whether the token is another one than was seen: then the refresh token that was seen may be spent. */
