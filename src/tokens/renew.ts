@@ -24,7 +24,7 @@ const refusedMs = 60_000
  * connected again within 1.8 s (docs/store.md), and tries every 0.5 s.
  */
 const lookEveryMs = 100
-const mostLooks = 30
+const leastLooks = 30
 
 export interface RenewDeps {
   readonly families: Families
@@ -67,7 +67,9 @@ export function createRenew(deps: RenewDeps): Renew {
   const exchange = createExchange({ families, revoke, audit })
 
   async function renewInTurn(seen: SignedIn, demand: TokenDemand): Promise<SignedIn> {
-    const patienceMs = providers.get(seen.record.provider)?.config.timeoutMs ?? 0
+    const timeoutMs = providers.get(seen.record.provider)?.config.timeoutMs ?? 0
+    // What whoever comes next after a dead holder needs: to look for its answer, and to ask.
+    const patienceMs = looksFor(timeoutMs) * lookEveryMs + timeoutMs
     const look = async () => {
       const current = liveOrThrow(await families.read(seen.credential))
       return isRenewed(current, seen, demand) ? current : undefined
@@ -104,7 +106,10 @@ export function createRenew(deps: RenewDeps): Renew {
 
   async function refreshHeld(current: SignedIn, demand: TokenDemand, provider: Provider): Promise<SignedIn> {
     const refreshToken = current.vault.refreshToken ?? ''
-    if (!(await withLease.beginSpending(current.sessionId, current.vault.version)) && (await isStoredByOther(current))) {
+    if (
+      !(await withLease.beginSpending(current.sessionId, current.vault.version)) &&
+      (await isStoredByOther(current, provider.config.timeoutMs))
+    ) {
       const newer = liveOrThrow(await families.read(current.credential))
       return isRenewed(newer, current, demand) ? newer : await refreshHeld(newer, demand, provider)
     }
@@ -125,8 +130,8 @@ export function createRenew(deps: RenewDeps): Renew {
    * Somebody has shown this very refresh token and fell silent. Who was only cut off from the store is about to store
    * what came of it, and to show it again would end the grant at a strict provider; who is dead never will.
    */
-  async function isStoredByOther(current: SignedIn): Promise<boolean> {
-    for (let looks = 0; looks < mostLooks; looks += 1) {
+  async function isStoredByOther(current: SignedIn, timeoutMs: number): Promise<boolean> {
+    for (let looks = looksFor(timeoutMs); looks > 0; looks -= 1) {
       await deps.pause(lookEveryMs)
       if (liveOrThrow(await families.read(current.credential)).vault.version !== current.vault.version) return true
     }
@@ -218,6 +223,11 @@ export function createRenew(deps: RenewDeps): Renew {
       await Promise.all(queues.values())
     },
   })
+}
+
+/** The other one may still be waiting for the provider. */
+function looksFor(timeoutMs: number): number {
+  return Math.max(leastLooks, Math.ceil(timeoutMs / lookEveryMs))
 }
 
 /** Whether the token is another one than was seen: then the refresh token that was seen may be spent. */

@@ -7,7 +7,7 @@ let cluster: Cluster
 
 // The first two are told to stop, the third carries on.
 before(async () => {
-  cluster = await startCluster({ replicas: 3, provider: { timeout: '10s' } })
+  cluster = await startCluster({ replicas: 3, provider: () => ({ timeout: '10s' }) })
 })
 
 after(() => cluster.close())

@@ -13,7 +13,11 @@ let cluster: Cluster
 const browsers: Record<string, Browser> = {}
 
 before(async () => {
-  cluster = await startCluster({ replicas: 4, providers: ['unheard', 'unanswered', 'slow'], provider: { timeout: '25s' } })
+  cluster = await startCluster({
+    replicas: 4,
+    providers: ['unheard', 'unanswered', 'slow'],
+    provider: name => ({ timeout: name === 'slow' ? '25s' : '2s' }),
+  })
   for (const [name, idp] of Object.entries(cluster.idps)) {
     idp.setAccessTokenSeconds(1)
     browsers[name] = await cluster.arrive({ provider: name })

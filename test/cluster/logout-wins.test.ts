@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, afterEach, before, describe, it } from 'node:test'
 import { request } from 'undici'
+import { lastSid, postLogout } from '../support/back-channel.ts'
 import { type Browser, type Cluster, nextRequest, startCluster } from '../support/cluster.ts'
 import { eventually } from '../support/eventually.ts'
 import type { Visitor } from '../support/visitor.ts'
@@ -9,7 +10,7 @@ let cluster: Cluster
 
 // With this idle timeout the first call after a second writes the session record, too.
 before(async () => {
-  cluster = await startCluster({ replicas: 3, session: { idleTimeout: '30s' } })
+  cluster = await startCluster({ replicas: 3, session: { idleTimeout: '30s' }, idp: { backChannelUri: 'http://127.0.0.1:9/nobody' } })
 })
 
 after(() => cluster.close())
@@ -63,6 +64,12 @@ async function endAsAdministrator(_visitor: Visitor, id: string): Promise<void> 
   assert.equal(answer.statusCode, 204)
 }
 
+/** By a logout token, to this replica and no other. */
+async function logOutByProvider(): Promise<void> {
+  const { idp } = cluster
+  assert.equal((await postLogout(cluster.at(1), await idp.logoutToken({ claims: { sid: lastSid(idp) } }))).status, 200)
+}
+
 const early = { when: 'before the provider has heard of the renewal', hold: 'hold', refreshed: 0 } as const
 const late = { when: 'after the provider has given new tokens', hold: 'holdAnswers', refreshed: 1 } as const
 
@@ -72,6 +79,8 @@ describe('a session that ends at one replica while another renews its tokens', (
     { who: 'a logout', end: logOut, ...late, given: 2 },
     { who: 'an administrator', end: endAsAdministrator, ...early, given: 2 },
     { who: 'an administrator', end: endAsAdministrator, ...late, given: 2 },
+    { who: 'a back-channel logout', end: logOutByProvider, ...early, given: 2 },
+    { who: 'a back-channel logout', end: logOutByProvider, ...late, given: 2 },
   ]) {
     it(`RTK-08 RDS-07 RDS-09 SES-15 A-064 is dead at once and stays it everywhere: by ${who}, ${when}`, async () => {
       const { idp, upstream } = cluster

@@ -15,7 +15,7 @@ let cluster: Cluster
 
 // A provider for each test: they run side by side, because most of their time is a cool-down.
 before(async () => {
-  cluster = await startCluster({ replicas, providers: ['gone', 'failing', 'misled', 'silent'], provider: { timeout: '1s' } })
+  cluster = await startCluster({ replicas, providers: ['gone', 'failing', 'misled', 'silent'], provider: () => ({ timeout: '1s' }) })
 })
 
 after(() => cluster.close())

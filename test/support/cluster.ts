@@ -46,8 +46,8 @@ export interface ClusterOptions {
   /** Each is configured at every replica. Default: one, `main`. */
   readonly providers?: readonly string[]
   readonly idp?: IdentityProviderOptions
-  /** Changes to the section of every provider. */
-  readonly provider?: Readonly<Record<string, unknown>>
+  /** Changes to the section of a provider. */
+  readonly provider?: (name: string) => Readonly<Record<string, unknown>>
   readonly session?: Readonly<Record<string, unknown>>
   readonly redisArgs?: readonly string[]
 }
@@ -161,7 +161,7 @@ function describe(
     listen: { host: '127.0.0.1', port: 0 },
     admin: { host: '127.0.0.1', port: 0, tokens: [{ id: 'ops', env: 'ADMIN_TOKEN' }] },
     identityProviders: Object.fromEntries(
-      Object.entries(idps).map(([name, idp]) => [name, { ...providerConfig(idp, secretOf(name)), scopes, ...options.provider }]),
+      Object.entries(idps).map(([name, idp]) => [name, { ...providerConfig(idp, secretOf(name)), scopes, ...options.provider?.(name) }]),
     ),
     session: sessionConfig({ store: { kind: 'redis', url: { env: 'REDIS_URL' } }, ...options.session, ...session }),
     routes: [

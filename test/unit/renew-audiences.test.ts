@@ -190,8 +190,8 @@ describe('the lease', () => {
     await store.takeLease(credential.familyId, 'somebody', 3_600_000)
     const giveUp = async () => {
       for (let turn = 0; turn < 5; turn += 1) await pause()
-      // A lease and the provider's timeout together.
-      now += 15_000
+      // A lease and twice the provider's timeout together.
+      now += 20_000
     }
 
     const refused = assert.rejects(createReplica().tokenFor(billing), (error: GatewayError) => error.reason === 'lease_busy')
