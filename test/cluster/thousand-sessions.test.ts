@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import { setTimeout } from 'node:timers/promises'
 import { Agent, request } from 'undici'
 import { makeSecrets, providerConfig, sessionConfig } from '../support/gateway.ts'
 import { type GatewayProcess, startGatewayProcess } from '../support/gateway-process.ts'
@@ -41,11 +42,17 @@ after(async () => {
   await Promise.all([redis.stop(), idp.close(), upstream.close()])
 })
 
+const mostTries = 40
+
 async function call({ port }: GatewayProcess, cookie: string): Promise<number> {
   const headers = { host, cookie: `__Host-Http-sallyport=${cookie}`, 'sec-fetch-site': 'same-origin', 'sec-fetch-mode': 'cors' }
-  const { statusCode, body } = await request(`http://127.0.0.1:${port}/api/home`, { dispatcher: agent, headers })
-  await body.dump()
-  return statusCode
+  for (let tries = 1; ; tries += 1) {
+    const { statusCode, body } = await request(`http://127.0.0.1:${port}/api/home`, { dispatcher: agent, headers })
+    await body.dump()
+    // Two thousand calls at once on a machine that is busy: an answer of the store may come too late. A client tries again.
+    if (statusCode !== 503 || tries === mostTries) return statusCode
+    await setTimeout(250)
+  }
 }
 
 describe('a thousand sessions whose tokens have run out', () => {
