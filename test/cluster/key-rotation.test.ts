@@ -52,8 +52,8 @@ async function callSomewhere(browser: Browser): ReturnType<ReturnType<Browser['a
       // A machine that is starved of CPU answers late: that is no sign-out, and a client tries again.
       if (answer.status !== 503) return answer
     } catch (error) {
-      // Reset: it stood in the queue of a port that closed. supertest leaves only these words of the code.
-      if (!/^Error: ECONN(REFUSED|RESET)|socket hang up/.test(String(error))) throw error
+      // Reset: it stood in the queue of a port that closed. supertest leaves only the words of the code.
+      if (!/\bECONN(REFUSED|RESET)\b|socket hang up/.test(String(error))) throw error
     }
   }
 }

@@ -125,7 +125,7 @@ describe('the forward-auth port', () => {
   // WEB-08: whatever stands in the three headers, there is an answer, and it is yes only for what a route has.
   it('WEB-08 answers every question with 200, 401 or 403', async () => {
     const { port, cookies } = on('nginx')
-    const method = fc.constantFrom(...METHODS, 'get', 'X', '', '__proto__', 'GET, GET')
+    const method = fc.oneof(fc.constant('GET'), fc.constantFrom(...METHODS, 'get', 'X', '', '__proto__', 'GET, GET'))
     const text = fc.string({ unit: fc.constantFrom(...'/ab.%2eF;:@?#\\*|\xe9 "'), maxLength: 12 })
     const target = fc.oneof(
       text,

@@ -74,6 +74,7 @@ describe('the Redis store with sentinels', { concurrency: 4 }, () => {
   it('RDS-06 follows when the master is changed in an orderly way', async t => {
     const { redis, store, events } = await start(t)
     const family = await createFamily(store)
+    await redis.untilReplicated(1)
     const traffic = startTraffic(t, ordinaryCalls(store, family.id))
 
     await redis.failover()
@@ -89,6 +90,7 @@ describe('the Redis store with sentinels', { concurrency: 4 }, () => {
   it('RDS-09 leaves a master that has become a replica with the first write that it refuses', async t => {
     const { redis, store, events } = await start(t)
     const family = await createFamily(store)
+    await redis.untilReplicated(1)
     const [old, next] = await takeTwo(redis)
     await next.send('REPLICAOF', 'NO', 'ONE')
     await old.send('REPLICAOF', '127.0.0.1', `${next.port}`)

@@ -38,7 +38,7 @@ export interface RedisSentinelSetup {
   untilPromoted(before: RedisServer): Promise<RedisServer>
   /** Has a replica take over in an orderly way; gives it. */
   failover(): Promise<RedisServer>
-  /** Waits until so many replicas follow the master, and the sentinels know it. */
+  /** Waits until so many replicas have what the master has by now, and the sentinels know them. */
   untilReplicated(count: number): Promise<void>
   /** What the master has. */
   dump(): Promise<readonly RedisEntry[]>
@@ -188,10 +188,12 @@ async function untilSeen(sentinels: readonly RedisServer[], replicas: number): P
   await until(async () => (await views('SENTINELS')).every(view => view.every(one => one.flags === 'sentinel')))
 }
 
+/** A replica counts as online before it gets what is written: only its offset tells that it has it. */
 async function untilReplicated(master: RedisServer, count: number): Promise<void> {
+  const written = Number(/^master_repl_offset:(\d+)/m.exec(String(await master.send('INFO', 'replication')))?.[1])
   await until(async () => {
-    const states = String(await master.send('INFO', 'replication')).match(/^slave\d+:.*state=online/gm) ?? []
-    return states.length >= count
+    const states = String(await master.send('INFO', 'replication')).matchAll(/^slave\d+:.*state=online,offset=(\d+)/gm)
+    return [...states].filter(([, offset]) => Number(offset) >= written).length >= count
   })
 }
 

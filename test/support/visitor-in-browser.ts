@@ -29,6 +29,8 @@ export async function signIn(page: Page, stage: Stage, who: 'alice' | 'bob' = 'a
   await page.getByRole('link', { name: 'Sign in' }).first().click()
   await fillIn(page, stage.people[who])
   await page.locator('strong', { hasText: stage.people[who].name }).waitFor()
+  // Until then, nobody listens to the buttons.
+  await page.waitForLoadState('load')
 }
 
 /** From the demo's page out of the gateway and, as the provider asks, out of it too. */
