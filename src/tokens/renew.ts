@@ -6,10 +6,11 @@ import type { Audit } from '../ops/audit.ts'
 import { type Families, type FamilyState, isOver } from '../session/families.ts'
 import { createRecent } from '../session/recent.ts'
 import type { SignedIn, Vault } from '../session/session.ts'
+import { subjectOf } from '../session/subject.ts'
 import { createExchange } from './exchange.ts'
 import { freshnessOf } from './freshness.ts'
 import type { WithLease } from './lease.ts'
-import { outcomeOf, whoOf } from './outcome.ts'
+import { outcomeOf } from './outcome.ts'
 import type { Revoke } from './revoke.ts'
 import { isRenewable, tokenOf } from './token-of.ts'
 import { createUnsaved, type Unsaved } from './unsaved.ts'
@@ -120,7 +121,7 @@ export function createRenew(deps: RenewDeps): Renew {
       if (!(error instanceof GatewayError)) throw error
       if (error.code === 'store_unavailable') throw error
       withLease.endSpending(current.sessionId, current.vault.version)
-      audit('renewal', { ...whoOf(current), ...outcomeOf(error) })
+      audit('renewal', { ...subjectOf(current), ...outcomeOf(error) })
       if (error.code === 'session_expired' || error.code === 'access_denied') return await settleRefusal(current, demand, error)
       throw error
     }
@@ -150,14 +151,14 @@ export function createRenew(deps: RenewDeps): Renew {
     const saved = await families.saveVault(current, withTokens(current.vault, slot, refreshed))
     withLease.endSpending(current.sessionId, current.vault.version)
     if (saved !== null) {
-      audit('renewal', { ...whoOf(current), outcome: 'ok' })
+      audit('renewal', { ...subjectOf(current), outcome: 'ok' })
       return saved
     }
     const family = await families.read(current.credential)
     if (isOver(family)) {
       // A logout came between, and wins (RTK-08). A family that lives keeps its grant, of which these tokens may be a part.
       revoke(current.sessionId, current.record, { refreshToken: refreshed.refreshToken, access: { [slot]: refreshed.access } })
-      audit('renewal', { ...whoOf(current), outcome: 'failed', reason: 'ended_meanwhile' })
+      audit('renewal', { ...subjectOf(current), outcome: 'failed', reason: 'ended_meanwhile' })
     }
     return null
   }
@@ -170,7 +171,7 @@ export function createRenew(deps: RenewDeps): Renew {
       })
     }
     if ((await families.end(current.credential, 'expired', current.vault.version)) !== null) {
-      audit('session_ended', { ...whoOf(current), reason: 'not_renewable' })
+      audit('session_ended', { ...subjectOf(current), reason: 'not_renewable' })
     }
     throw new GatewayError('session_expired', 'The access token has run out and there is no refresh token.', { reason: 'not_renewable' })
   }
@@ -179,7 +180,7 @@ export function createRenew(deps: RenewDeps): Renew {
   async function settleRefusal(used: SignedIn, demand: TokenDemand, refusal: GatewayError): Promise<SignedIn> {
     const ended = await families.end(used.credential, 'expired', used.vault.version)
     if (ended !== null) {
-      audit('session_ended', { ...whoOf(used), reason: 'grant_refused' })
+      audit('session_ended', { ...subjectOf(used), reason: 'grant_refused' })
       // Also where the provider refused: access tokens drawn from the grant may live on there.
       revoke.ended(ended)
       throw refusal
