@@ -29,7 +29,7 @@ export interface Refused {
   readonly exchange: Exchange | undefined
   readonly route: RouteRule | undefined
   /** Where a sign-in that failed is begun anew; asking for the same once more is of no use then. */
-  readonly signInPath?: string
+  readonly signInPath?: string | null
 }
 
 export type Refuse = (req: Pick<RequestHead, 'headers'>, res: ServerResponse, refused: Refused, error: unknown) => void
@@ -46,7 +46,7 @@ export function createRefuse(deps: RefuseDeps): Refuse {
   const { config, audit, log, cors, isAsked = false } = deps
   const loginPath = `${config.paths.base}/login`
   const pageHeaders = new Map(
-    config.origins.map(({ href, isSecure }) => [href, createPageHeaders({ stylesheet: styles, isSecure, ...logoOf(config) })]),
+    config.servedOrigins.map(({ href, isSecure }) => [href, createPageHeaders({ stylesheet: styles, isSecure, ...logoOf(config) })]),
   )
 
   return function refuse(req, res, refused, thrown) {
@@ -106,7 +106,7 @@ export function createRefuse(deps: RefuseDeps): Refuse {
     res: ServerResponse,
     exchange: Exchange,
     error: unknown,
-    options: { readonly status: number | undefined; readonly signInPath: string | undefined },
+    options: { readonly status: number | undefined; readonly signInPath: string | null | undefined },
   ): void {
     const { target, requestId } = exchange
     const { signInPath } = options
@@ -120,6 +120,7 @@ export function createRefuse(deps: RefuseDeps): Refuse {
       requestId,
       loginPath,
       loginQuery: queryOf(demandsOf(error)),
+      homePath: config.origins.includes(target.origin) ? '/' : config.origins[0].href,
       retryPath: target.path + target.query,
       ...(signInPath === undefined ? {} : { signInPath }),
     })

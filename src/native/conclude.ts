@@ -1,0 +1,44 @@
+import type { Response } from 'express'
+import type { NativeLeg } from '../auth/callback.ts'
+import type { GatewayConfig } from '../config/config.ts'
+import type { NativeAsk } from '../session/attempts.ts'
+import { toOAuthError } from './answer-error.ts'
+import type { ClientAnswer } from './client-answer.ts'
+import type { CodeGrant, Codes } from './codes.ts'
+import { OAuthError } from './oauth-error.ts'
+
+/** What follows on the person's answer, or on there being none: the client is told, and the person sees a page. */
+export interface Conclude extends NativeLeg {
+  /** @throws {GatewayError} `store_unavailable` */
+  approve(res: Response, ask: NativeAsk, approval: Omit<CodeGrant, 'ask' | 'mintedAt'>): Promise<void>
+  deny(res: Response, ask: NativeAsk): Promise<void>
+}
+
+export interface ConcludeDeps {
+  readonly config: Pick<GatewayConfig, 'paths'>
+  readonly codes: Codes
+  readonly answer: ClientAnswer
+  readonly now: () => number
+}
+
+export function createConclude({ config, codes, answer, now }: ConcludeDeps): Conclude {
+  return {
+    async approve(res, ask, approval) {
+      if (ask.answer === null) throw new TypeError('nobody waits for this approval')
+      const code = await codes.mint({ ...approval, ask: { ...ask, answer: ask.answer }, mintedAt: now() })
+      answer.grant(res, ask.answer, code)
+    },
+
+    async deny(res, ask) {
+      if (ask.answer === null) throw new TypeError('nobody waits for this approval')
+      answer.refuse(res, ask.answer, new OAuthError('access_denied', 'The person said no.'), 'denied')
+    },
+
+    approvalPath: attemptId => `${config.paths.native}/approve/${attemptId}`,
+
+    async fail(res, ask, error) {
+      if (ask.answer === null) throw error
+      answer.refuse(res, ask.answer, toOAuthError(error), 'failed')
+    },
+  }
+}
