@@ -25,6 +25,7 @@ import { readCallbackForm } from './callback-form.ts'
 import { createContinue } from './continue.ts'
 import { createEvents } from './events.ts'
 import { createFrontChannelLogout } from './front-channel-logout.ts'
+import { createHolderReader } from './holder.ts'
 import { createFreshAfterLapse } from './lapsed.ts'
 import { createSessionReader } from './live-session.ts'
 import { createLogin } from './login.ts'
@@ -79,6 +80,12 @@ export interface EndpointStages {
   /** Whether a GET for this target would send the person to a step-up. */
   asksForMore(target: Target, signedIn: SignedIn): boolean
   refuseForeign: RefuseForeign
+  /**
+   * The session of the handle that a request brings; null where it brings none.
+   *
+   * @throws {GatewayError} `two_credentials`, `invalid_handle`, `too_many_requests`, `store_unavailable`
+   */
+  readHeld(req: IncomingMessage, exchange: Exchange): Promise<SignedIn | null>
   /** Answers with an error, as a page or as problem+json, and audits it. */
   refuse(req: IncomingMessage, res: ServerResponse, visit: Visit & { readonly route: undefined }, error: unknown): void
 }
@@ -88,6 +95,7 @@ export function createEndpoints(config: GatewayConfig, gateway: EndpointParts, s
   const { cookieKeys, cookie } = config.session
   const session = createExpressSession({ families: gateway.families, cookie: gateway.cookie, keys: cookieKeys, random: gateway.random })
   const readSession = createSessionReader({ session, cookie: gateway.cookie })
+  const readHolder = createHolderReader({ readSession, readHeld: stages.readHeld })
   const parts = {
     ...gateway,
     config,
@@ -119,7 +127,7 @@ export function createEndpoints(config: GatewayConfig, gateway: EndpointParts, s
     post: [admitAnswer, readCallbackForm, callback],
   })
   endpoint('/continue/:attempt', 'GET', { get: [readSession, createContinue({ ...parts, raise })] })
-  endpoint('/session', 'GET, HEAD', { get: [readSession, createSession(parts)] })
+  endpoint('/session', 'GET, HEAD', { get: [readHolder(null), createSession(parts)] })
   endpoint('/session/refresh', 'POST', { post: [readSession, createRefresh(parts)] })
   endpoint('/events', 'GET, HEAD', { get: [readSession, createEvents(parts)] })
   endpoint('/logout', 'GET, HEAD, POST', {
@@ -132,11 +140,11 @@ export function createEndpoints(config: GatewayConfig, gateway: EndpointParts, s
   endpoint('/frontchannel-logout/:provider', ofProvider('GET'), { get: [createFrontChannelLogout(parts)] })
 
   endpoint('/account', 'GET, HEAD', { get: [readSession, createAccount(parts)] })
-  endpoint('/sessions', 'GET, HEAD', { get: [readSession, createSessions(parts)] })
-  endpoint('/sessions/revoke-others', 'POST', { post: [readSmallBody, readSession, createRevokeOthers(parts)] })
+  endpoint('/sessions', 'GET, HEAD', { get: [readHolder('sessions'), createSessions(parts)] })
+  endpoint('/sessions/revoke-others', 'POST', { post: [readSmallBody, readHolder('sessions'), createRevokeOthers(parts)] })
   const revokeSession = createRevokeSession(parts)
-  endpoint('/sessions/:session_id', 'DELETE', { delete: [readSmallBody, readSession, revokeSession] })
-  endpoint('/sessions/:session_id/revoke', 'POST', { post: [readSmallBody, readSession, revokeSession] })
+  endpoint('/sessions/:session_id', 'DELETE', { delete: [readSmallBody, readHolder('sessions'), revokeSession] })
+  endpoint('/sessions/:session_id/revoke', 'POST', { post: [readSmallBody, readHolder('sessions'), revokeSession] })
 
   return app
 

@@ -16,6 +16,7 @@ import type { SignIn } from '../session/session.ts'
 import type { Begin } from './authorize.ts'
 import type { Conclude } from './conclude.ts'
 import { matchingCode } from './matching-code.ts'
+import { foreign, requireOwnForm } from './own-form.ts'
 import { readBodyParams } from './read-form.ts'
 import { describeDestination } from './redirects.ts'
 
@@ -74,7 +75,7 @@ export function createApproval(deps: ApprovalDeps) {
     requireOwnPage(req)
     noteVisit(res, { signInPath: null })
     const { ticket, ask, client, signIn } = await findParked(req, idOf(res))
-    const { answer } = ask
+    const { answer, device } = ask
     sendPage(
       res,
       approvalPage({
@@ -85,7 +86,8 @@ export function createApproval(deps: ApprovalDeps) {
         resources: ask.resources,
         destination: answer === null ? null : destinationOf(answer.redirectUri),
         until: deps.now() + native.absoluteTimeoutMs,
-        matchingCode: answer === null ? null : matchingCode(answer.challenge),
+        matchingCode: answer === null ? (device?.userCode ?? null) : matchingCode(answer.challenge),
+        device: device === null ? null : { startedAt: device.startedAt, startedFrom: device.startedFrom },
         approvePath: `${base}/${ticket.id}`,
         otherAccountPath: `${base}/${ticket.id}/other-account`,
         formToken: deps.proofs.approvalToken(ticket),
@@ -144,21 +146,4 @@ function destinationOf(redirectUri: string): string {
   const destination = describeDestination(redirectUri)
   if (destination.kind === 'loopback') return `${texts.approval.loopback} ${destination.port}`
   return destination.kind === 'site' ? destination.host : `${destination.scheme}:`
-}
-
-/**
- * Lets through what the form on our own page posts. Stricter than for the other forms of ours: no other origin is
- * allowed here by any configuration.
- *
- * @throws {GatewayError} `cross_site_refused`
- */
-function requireOwnForm(req: Request, origin: string): void {
-  const { 'sec-fetch-site': site, origin: source } = req.headers
-  if (site !== undefined && site !== 'same-origin') throw foreign({ reason: 'sec_fetch_site' })
-  // Our pages send no referrer, and then browsers may say null.
-  if (source !== undefined && source !== origin && source !== 'null') throw foreign({ reason: 'origin' })
-}
-
-function foreign(why: { readonly reason: string }): GatewayError {
-  return new GatewayError('cross_site_refused', 'an approval comes from elsewhere than our own page', why)
 }

@@ -62,6 +62,7 @@ export function createRequestReader(deps: {
         clientId: client.id,
         scopes: readScopes(params.get('scope'), client.scopes),
         resources: deps.resources.read(params.getAll('resource')),
+        device: null,
         answer: { redirectUri, responseMode: readResponseMode(params), state, challenge },
       }
     },

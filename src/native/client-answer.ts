@@ -30,7 +30,10 @@ export function createClientAnswer({ issuer, brand }: { readonly issuer: string;
     purpose: 'returned' | 'denied' | 'failed',
   ): void {
     const params = { ...answer, ...(state === null ? {} : { state }), iss: issuer }
-    if (responseMode === 'query') return sendPage(res, handOffPage({ brand, purpose, to: withQuery(redirectUri, params) }))
+    if (responseMode === 'query') {
+      sendPage(res, handOffPage({ brand, purpose, to: withQuery(redirectUri, params) }))
+      return
+    }
     res.set('content-security-policy', postingPolicy(String(res.get('content-security-policy')), redirectUri))
     sendPage(res, postBackPage({ brand, purpose, to: redirectUri, params }))
   }

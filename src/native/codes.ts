@@ -1,32 +1,16 @@
 import type { CodeAnswer, NativeAsk } from '../session/attempts.ts'
-import { isBase64Url, type Random, randomToken } from '../session/credential.ts'
+import type { Random } from '../session/credential.ts'
 import type { Sealing } from '../session/sealing.ts'
-import type { Beginning, SignIn } from '../session/session.ts'
 import type { Store } from '../store/store.ts'
+import { type Approved, newCode, type PresentedCode } from './begin-session.ts'
 
 /** RFC 6749 §4.1.2 allows ten minutes; the program waits for it at this very moment. NAT-17. */
 export const codeLifeMs = 60_000
 
-const idLength = 22
-const secretLength = 43
-
 /** What a code stands for: an approved sign-in, and to whom it may be given. */
-export interface CodeGrant {
+export interface CodeGrant extends Approved {
   readonly ask: NativeAsk & { readonly answer: CodeAnswer }
-  readonly signIn: SignIn
-  /** Where, and by what, it was approved. */
-  readonly approved: Pick<Beginning, 'device' | 'address'>
-  /** When the sign-in attempt began. */
-  readonly begunAt: number
   readonly mintedAt: number
-}
-
-/** A code as it was presented, taken apart. */
-export interface PresentedCode {
-  /** Also the id of the session that it is redeemed for. Public. */
-  readonly id: string
-  /** 256 random bits: without it nothing that is stored opens. */
-  readonly secret: string
 }
 
 /**
@@ -54,7 +38,7 @@ export interface CodesDeps {
 export function createCodes({ store, sealing, random }: CodesDeps): Codes {
   return {
     async mint(grant) {
-      const [id, secret] = [randomToken(random, 16), randomToken(random, 32)]
+      const { id, secret } = newCode(random)
       const sealed = sealing.seal({ type: 'code', key: id, version: 0 }, JSON.stringify(grant), secret)
       await store.putOnce({ kind: 'code', id }, sealed, codeLifeMs)
       return `${id}.${secret}`
@@ -69,11 +53,4 @@ export function createCodes({ store, sealing, random }: CodesDeps): Codes {
       return { grant: JSON.parse(opened.plaintext) as CodeGrant, take: () => store.takeOnce(key, item.value) }
     },
   }
-}
-
-/** Null for anything that is not exactly a code. */
-export function parseCode(text: string): PresentedCode | null {
-  const [id = '', secret = '', ...more] = text.split('.')
-  if (more.length > 0 || id.length !== idLength || secret.length !== secretLength) return null
-  return isBase64Url(id) && isBase64Url(secret) ? { id, secret } : null
 }

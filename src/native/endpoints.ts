@@ -17,9 +17,13 @@ import { createAnswerError } from './answer-error.ts'
 import { createApproval } from './approval.ts'
 import { createRequestReader } from './authorization-request.ts'
 import { createAuthorize, createBegin } from './authorize.ts'
+import { createBeginSession } from './begin-session.ts'
 import { createClientAnswer } from './client-answer.ts'
 import { createCodes } from './codes.ts'
 import { createConclude } from './conclude.ts'
+import { createDeviceAuthorization, createRedeemDeviceCode, deviceGrantType } from './device-authorization.ts'
+import { createDevicePage, mostWrongCodes } from './device-page.ts'
+import { createDeviceRequests } from './device-requests.ts'
 import { createResourceMetadata, createServerMetadata, serverMetadataPath } from './metadata.ts'
 import { createPush, createPushedRequests } from './pushed-requests.ts'
 import { createRedeemCode } from './redeem-code.ts'
@@ -55,17 +59,21 @@ export function createNativeEndpoints(
   const proofs = createProofs({ keys: config.session.cookieKeys, now })
   const answer = createClientAnswer({ issuer: native.origin.href, brand: config.pages })
   const codes = createCodes(gateway)
-  const conclude = createConclude({ config, codes, answer, now })
+  const devices = createDeviceRequests(gateway)
+  const conclude = createConclude({ config, codes, devices, answer, now })
   const requests = createRequestReader({ clients, resources })
   const pushed = createPushedRequests(gateway)
-  const parts = { ...gateway, config, native, clients, resources, cookies, proofs, answer, codes, conclude, requests, pushed }
+  const parts = { ...gateway, config, native, clients, resources, cookies, proofs, answer, codes, devices, conclude, requests, pushed }
   const begin = createBegin(parts)
   const [signIns, failures] = [createAddressBrake(now), createAddressBrake(now)]
 
-  const grants = new Map<string, Grant>([['authorization_code', createRedeemCode(parts)]])
+  const session = createBeginSession(parts)
+  const hasDevices = native.clients.some(({ device }) => device)
+  const grants = new Map<string, Grant>([['authorization_code', createRedeemCode({ ...parts, session })]])
+  if (hasDevices) grants.set(deviceGrantType, createRedeemDeviceCode({ ...parts, session }))
   const approval = createApproval({ ...parts, begin })
   const answerError = createAnswerError(gateway)
-  const { base, native: path } = config.paths
+  const { base, native: path, device: devicePath } = config.paths
 
   const app = createOwnApp(config, (error, req, res, _next) => {
     const { exchange, ...visit } = visitOf(res)
@@ -87,6 +95,12 @@ export function createNativeEndpoints(
   endpoint('/token', 'POST', { post: [readCallbackForm, createToken({ clients, grants, brake: failures })] })
   endpoint('/revoke', 'POST', { post: [readCallbackForm, createRevokeHandle({ ...parts, brake: failures })] })
 
+  if (hasDevices) {
+    const page = createDevicePage({ ...parts, begin, brake: createAddressBrake(now, mostWrongCodes) })
+    endpoint('/device_authorization', 'POST', { post: [readCallbackForm, createDeviceAuthorization({ ...parts, brake: signIns })] })
+    app.endpoint(literal(devicePath), 'GET, POST', { get: [page.show], post: [readCallbackForm, page.enter] }, devicePath)
+  }
+
   if (native.hasOwnOrigin) {
     const callback = createCallback({ ...parts, nativeLeg: conclude })
     app.endpoint(
@@ -105,7 +119,8 @@ export function createNativeEndpoints(
 
   function isFor({ origin, path: asked }: Target): boolean {
     if (origin.href === native.origin.href) {
-      if (native.hasOwnOrigin || asked.startsWith(`${path}/`) || isUnder(asked, serverMetadataPath)) return true
+      if (native.hasOwnOrigin || asked.startsWith(`${path}/`) || (hasDevices && asked === devicePath) || isUnder(asked, serverMetadataPath))
+        return true
     }
     return isUnder(asked, resourceMetadataPath)
   }

@@ -17,6 +17,8 @@ export interface ApprovalPageInput {
   readonly until: number
   /** What the program shows as well; null where it shows none. */
   readonly matchingCode: string | null
+  /** The device that waits for it, and from which address it asked; null for a program behind this browser. */
+  readonly device: { readonly startedAt: number; readonly startedFrom: string } | null
   readonly approvePath: string
   /** Signs in with another account, for the same program. */
   readonly otherAccountPath: string
@@ -27,7 +29,7 @@ const { approval: words } = texts
 
 /** Asks whether a program may act for the person. It is asked every time: a program cannot prove who it is (RFC 8252 §8.6). */
 export function approvalPage(input: ApprovalPageInput): string {
-  const { client, person, matchingCode, destination, resources } = input
+  const { client, person, matchingCode, destination, resources, device } = input
   return renderPage(input.brand, {
     title: words.title,
     content: html`<p><strong>${client.name}</strong> ${words.asks} <strong>${person}</strong>.</p>
@@ -37,6 +39,7 @@ ${row(words.program, html`${client.id} ${words.unverified}`)}
 ${row(words.mayDo, html`${input.scopes.join(', ')}`)}
 ${resources === null ? null : html`${row(words.at, html`${resources.join(', ')}`)}\n`}${row(words.until, time(input.until))}
 ${destination === null ? null : row(words.goesTo, html`${destination}`)}
+${device === null ? null : row(words.started, html`${time(device.startedAt)}, ${words.from} ${device.startedFrom}`)}
 </dl>
 <form class="actions armed" method="post" action="${input.approvePath}">
 <input type="hidden" name="form_token" value="${input.formToken}">

@@ -39,9 +39,24 @@ export const texts = {
     until: 'At the longest until',
     goesTo: 'The answer goes to',
     loopback: 'this computer, port',
+    started: 'Started',
+    from: 'from',
     approve: 'Yes, let it in',
     deny: 'No',
     notYou: 'Not you?',
+  },
+
+  device: {
+    title: 'Sign in on a device',
+    advice: 'Type the code that your device or terminal shows. If somebody has sent you this code, do not: they would get in as you.',
+    label: 'Code',
+    wrong: 'There is no such code, or its ten minutes are over.',
+    next: 'Go on',
+  },
+  deviceDone: {
+    approved: { title: 'You are signed in', advice: 'Go back to your device: it goes on by itself. You can close this page.' },
+    denied: { title: 'Not approved', advice: 'The device is told that you said no. You can close this page.' },
+    late: { title: 'Too late', advice: 'The device waits no longer. Start the sign-in there once more.' },
   },
 
   confirmLogout: { title: 'Sign out?', advice: 'You will be signed out in this browser.', button: 'Sign out', stay: 'Stay signed in' },

@@ -1,7 +1,7 @@
 import type { RouteRule, TokenDemand } from '../config/config.ts'
 import { GatewayError } from '../errors.ts'
-import { handleChallenge } from '../http/handle-challenge.ts'
 import type { SignedIn } from '../session/session.ts'
+import { requireApproved } from './approved.ts'
 import { quoted, stepUpRequired } from './step-up-challenge.ts'
 
 /**
@@ -33,26 +33,6 @@ export function decideAccess(route: RouteRule, signedIn: SignedIn | null, now: n
  */
 export function hasOwnScopes(token: RouteRule['token']): token is TokenDemand {
   return token !== null && (token.kind === 'audience' || token.kind === 'exchange')
-}
-
-/**
- * What the person let a native client do, which is less than what they may do themselves: the scopes that were approved,
- * for the places that were approved, and never a page.
- */
-function requireApproved(route: RouteRule, { record }: SignedIn): void {
-  const { resources = null } = record.client ?? {}
-  const names = (resource: string) => route.origins.some(({ href }) => resource === href || resource === href + route.path)
-  let reason = ''
-  if (route.kind === 'page') reason = 'browser_route'
-  else if (resources !== null && !resources.some(names)) reason = 'other_resource'
-  else if (!route.require.scopes.every(scope => record.scopes.includes(scope))) reason = 'scope_not_approved'
-  if (reason === '') return
-  const [origin] = route.origins
-  const needed = { error: 'insufficient_scope', scopes: route.require.scopes } as const
-  throw new GatewayError('insufficient_scope', 'the handle was not approved for this', {
-    reason,
-    headers: { 'www-authenticate': handleChallenge(origin?.href ?? '', route, needed) },
-  })
 }
 
 type Demands = RouteRule['require']

@@ -41,7 +41,7 @@ export function createSessionStage(deps: SessionStageDeps) {
   const clients = new Set(deps.native?.clients.map(({ id }) => id))
 
   /** @throws {GatewayError} `invalid_handle`, `too_many_requests`, `store_unavailable` */
-  async function readHeld(route: RouteRule, credential: Credential | null, { target, clientAddress }: Exchange): Promise<SignedIn> {
+  async function readHeld(route: RouteRule | null, credential: Credential | null, { target, clientAddress }: Exchange): Promise<SignedIn> {
     // Whoever guesses is not worth a look into the store.
     if (deps.brake.isOver(clientAddress)) throw new GatewayError('too_many_requests', 'too many handles of this address are none')
     const family: FamilyState = credential === null ? { state: 'none' } : await deps.families.read(credential)
@@ -60,6 +60,8 @@ export function createSessionStage(deps: SessionStageDeps) {
 
   return {
     nobody,
+
+    readHeld,
 
     /**
      * Reads the cookie, or the handle; no store, no waiting.

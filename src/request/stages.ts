@@ -42,7 +42,7 @@ export function createStages(deps: StageDeps) {
   const { config, cors, now } = deps
   const proxies = createTrustedProxies(config.listen.trustedProxies)
   const checkCrossSite = refuseCrossSite(config.csrf)
-  const { nobody, readPresented, readSession } = createSessionStage(deps)
+  const { nobody, readPresented, readHeld, readSession } = createSessionStage(deps)
   const ownPrefix = `${config.paths.base}/`
 
   function admit(target: Target, method: string): RouteRule {
@@ -162,6 +162,12 @@ export function createStages(deps: StageDeps) {
       } catch (error) {
         return error instanceof GatewayError && error.code === 'step_up_required'
       }
+    },
+
+    /** For our own endpoints: the session of a handle; null where the request brings none. */
+    async readHeld({ headers }: IncomingMessage, exchange: Exchange): Promise<SignedIn | null> {
+      const presented = readPresented(headers.cookie, headers.authorization)
+      return presented.isHandle ? await readHeld(null, presented.credential, exchange) : null
     },
 
     /** For our own endpoints, where even a navigation has to come from here. */

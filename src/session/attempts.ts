@@ -49,6 +49,19 @@ export interface NativeAsk {
   readonly resources: readonly string[] | null
   /** How the client is told of it; by nothing where it signs in by a device code. */
   readonly answer: CodeAnswer | null
+  /** The device that waits for it; null where the program is told by the browser. */
+  readonly device: DeviceAsk | null
+}
+
+/** A program that signs its person in by a code which they type into a browser elsewhere (RFC 8628). */
+export interface DeviceAsk {
+  /** Of the device code; also that of the session which comes of it. */
+  readonly id: string
+  /** As the device shows it. */
+  readonly userCode: string
+  readonly startedAt: number
+  /** The client address that it asked from. */
+  readonly startedFrom: string
 }
 
 /** Where the answer to an authorization request goes. */
