@@ -7,7 +7,7 @@ import { startGateway, type TestGateway } from '../support/gateway.ts'
 import { type IdentityProvider, startIdentityProvider } from '../support/identity-provider.ts'
 import { answerOf, arrive, decide, nativeClients } from '../support/native-client.ts'
 import { startUpstream, type Upstream } from '../support/upstream.ts'
-import { createVisitor } from '../support/visitor.ts'
+import { createVisitor, refreshOf } from '../support/visitor.ts'
 
 describe('openid-client, as it comes', () => {
   let idp: IdentityProvider
@@ -103,7 +103,7 @@ describe('openid-client, as it comes', () => {
     const visitor = createVisitor(gateway)
     const { pathname } = new URL(started.verification_uri)
     const begun = await visitor.visit(pathname, { method: 'POST', body: `user_code=${started.user_code}` })
-    await decide(visitor, await arrive(visitor, await idp.signIn(String(begun.headers.location))), 'approve')
+    await decide(visitor, await arrive(visitor, await idp.signIn(refreshOf(begun) ?? '')), 'approve')
 
     const tokens = await ask()
 
