@@ -65,10 +65,9 @@ export async function startGatewayProcess({ host, config, env }: GatewayProcessO
   const find = (event: string) => lines.find(line => line.event === event)
 
   try {
-    await eventually(() => {
-      if (!isRunning(child)) throw new Error(`the gateway has ended: ${complaints}`)
-      return find('listening') !== undefined && (find('store_up') !== undefined || !usesRedis(config))
-    }, 30_000)
+    const isUp = () => find('listening') !== undefined && (find('store_up') !== undefined || !usesRedis(config))
+    await eventually(() => isUp() || !isRunning(child), 30_000)
+    if (!isRunning(child)) throw new Error(`the gateway has ended: ${complaints}`)
   } catch (error) {
     child.kill('SIGKILL')
     throw error
