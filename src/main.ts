@@ -1,49 +1,65 @@
-import { loadConfig } from './config/load.ts'
-import { createGateway } from './gateway.ts'
-import { closeServer, createAdminServer, createForwardAuthServer, createPublicServer, listen } from './listeners.ts'
+import type { RequestListener, Server } from 'node:http'
+import type { GatewayConfig } from './config/config.ts'
+import { closeServer, createAdminServer, createForwardAuthServer, createPublicServer, listen, renewCertificate } from './listeners.ts'
+import { type Running, startRunning } from './running.ts'
 
 // How long running requests may take to finish once the program is asked to stop.
 const graceMs = 10_000
 
 /**
- * Loads the configuration, listens, and stops cleanly on SIGTERM and SIGINT. Resolves when it listens; what was opened
- * is closed again when a port cannot be had.
+ * Loads the configuration, listens, reloads on SIGHUP and when a file of the configuration or a secret has changed, and
+ * stops cleanly on SIGTERM and SIGINT. Resolves when it listens; what was opened is closed again when a port cannot be had.
  */
 export async function serve(files: readonly string[]): Promise<void> {
-  const config = loadConfig(files)
-  const gateway = createGateway(config)
-  const server = createPublicServer(config.listen, gateway.handler)
-  const admin = gateway.adminHandler === null ? null : createAdminServer(gateway.adminHandler)
-  const forwardAuth = gateway.forwardAuthHandler === null ? null : createForwardAuthServer(gateway.forwardAuthHandler)
+  const running = startRunning(files, config => renewCertificate(server, config.listen))
+  const { config } = running
+  const server = createPublicServer(config.listen, (req, res) => running.gateway.handler(req, res))
+  const ports = otherPorts(running, config)
 
   const close = async () => {
-    gateway.drain()
-    await Promise.all([server, admin, forwardAuth].map(one => one && closeServer(one, graceMs)))
-    await gateway.close()
+    running.gateway.drain()
+    await Promise.all([server, ...ports.map(port => port.server)].map(one => closeServer(one, graceMs)))
+    await running.close()
   }
   try {
     // The public port last: who is answered there finds everything running.
-    if (admin !== null && config.admin !== undefined) {
-      const port = await listen(admin, config.admin)
-      gateway.log.write('info', 'admin_listening', { host: config.admin.host, port })
+    for (const one of [...ports, { event: 'listening', server, where: config.listen }]) {
+      const port = await listen(one.server, one.where)
+      running.log.write('info', one.event, { host: one.where.host, port })
     }
-    if (forwardAuth !== null && config.forwardAuth !== undefined) {
-      const port = await listen(forwardAuth, config.forwardAuth)
-      gateway.log.write('info', 'forward_auth_listening', { host: config.forwardAuth.host, port })
-    }
-    const port = await listen(server, config.listen)
-    gateway.log.write('info', 'listening', { host: config.listen.host, port })
   } catch (error) {
     await close()
     throw error
   }
 
   const stop = once(() => {
-    gateway.log.write('info', 'stopping')
+    running.log.write('info', 'stopping')
     return close()
   })
   process.on('SIGTERM', stop)
   process.on('SIGINT', stop)
+  process.on('SIGHUP', running.rotate)
+}
+
+interface Port {
+  readonly event: string
+  readonly server: Server
+  readonly where: { readonly host: string; readonly port: number }
+}
+
+/** The ports that the configuration has beside the public one. A reload changes what is behind them, and not which there are. */
+function otherPorts(running: Running, { admin, forwardAuth }: GatewayConfig): readonly Port[] {
+  const ports: Port[] = []
+  const current =
+    (pick: 'adminHandler' | 'forwardAuthHandler'): RequestListener =>
+    (req, res) =>
+      running.gateway[pick]?.(req, res)
+  if (admin !== undefined) ports.push({ event: 'admin_listening', server: createAdminServer(current('adminHandler')), where: admin })
+  if (forwardAuth !== undefined) {
+    const server = createForwardAuthServer(current('forwardAuthHandler'))
+    ports.push({ event: 'forward_auth_listening', server, where: forwardAuth })
+  }
+  return ports
 }
 
 function once(run: () => Promise<void>): () => void {
