@@ -1,4 +1,4 @@
-import type { RequestListener, Server } from 'node:http'
+import type { Server } from 'node:http'
 import type { GatewayConfig } from './config/config.ts'
 import { closeServer, createAdminServer, createForwardAuthServer, createPublicServer, listen, renewCertificate } from './listeners.ts'
 import { type Running, startRunning } from './running.ts'
@@ -14,19 +14,19 @@ export async function serve(files: readonly string[]): Promise<void> {
   const running = startRunning(files, config => renewCertificate(server, config.listen))
   const { config } = running
   const server = createPublicServer(config.listen, (req, res) => running.gateway.handler(req, res))
-  const ports = otherPorts(running, config)
+  const ports: readonly Port[] = [
+    ...otherPorts(running, config),
+    // Last: who is answered there finds everything running.
+    { server, where: config.listen, tell: at => running.log.write('info', 'listening', at) },
+  ]
 
   const close = async () => {
     running.gateway.drain()
-    await Promise.all([server, ...ports.map(port => port.server)].map(one => closeServer(one, graceMs)))
+    await Promise.all(ports.map(port => closeServer(port.server, graceMs)))
     await running.close()
   }
   try {
-    // The public port last: who is answered there finds everything running.
-    for (const one of [...ports, { event: 'listening', server, where: config.listen }]) {
-      const port = await listen(one.server, one.where)
-      running.log.write('info', one.event, { host: one.where.host, port })
-    }
+    for (const { server, where, tell } of ports) tell({ host: where.host, port: await listen(server, where) })
   } catch (error) {
     await close()
     throw error
@@ -42,22 +42,21 @@ export async function serve(files: readonly string[]): Promise<void> {
 }
 
 interface Port {
-  readonly event: string
   readonly server: Server
   readonly where: { readonly host: string; readonly port: number }
+  readonly tell: (at: { readonly host: string; readonly port: number }) => void
 }
 
-/** The ports that the configuration has beside the public one. A reload changes what is behind them, and not which there are. */
+/** The ports beside the public one. A reload changes what is behind them, and not which there are. */
 function otherPorts(running: Running, { admin, forwardAuth }: GatewayConfig): readonly Port[] {
   const ports: Port[] = []
-  const current =
-    (pick: 'adminHandler' | 'forwardAuthHandler'): RequestListener =>
-    (req, res) =>
-      running.gateway[pick]?.(req, res)
-  if (admin !== undefined) ports.push({ event: 'admin_listening', server: createAdminServer(current('adminHandler')), where: admin })
+  if (admin !== undefined) {
+    const server = createAdminServer((req, res) => running.gateway.adminHandler?.(req, res))
+    ports.push({ server, where: admin, tell: at => running.log.write('info', 'admin_listening', at) })
+  }
   if (forwardAuth !== undefined) {
-    const server = createForwardAuthServer(current('forwardAuthHandler'))
-    ports.push({ event: 'forward_auth_listening', server, where: forwardAuth })
+    const server = createForwardAuthServer((req, res) => running.gateway.forwardAuthHandler?.(req, res))
+    ports.push({ server, where: forwardAuth, tell: at => running.log.write('info', 'forward_auth_listening', at) })
   }
   return ports
 }

@@ -16,8 +16,12 @@ export interface GatewayProcess {
   readonly host: string
   /** Of the admin port; null where the configuration has none. */
   readonly adminPort: number | null
+  /** Its configuration, which it reads anew when it changes; beside it there is room for more. */
+  readonly file: string
   /** Log and audit as they were written so far. */
   readonly lines: readonly Line[]
+  /** Has it read its configuration now. */
+  hangUp(): void
   /** Asks it to end and waits until it has. Gives its exit code, null when a signal ended it. */
   stop(): Promise<number | null>
   /** Ends it at once, as a crash does. */
@@ -83,7 +87,9 @@ export async function startGatewayProcess({ host, config, env }: GatewayProcessO
     port: Number(find('listening')?.port),
     host,
     adminPort: find('admin_listening') === undefined ? null : Number(find('admin_listening')?.port),
+    file,
     lines,
+    hangUp: () => void child.kill('SIGHUP'),
     stop: () => end('SIGTERM'),
     async kill() {
       await end('SIGKILL')
