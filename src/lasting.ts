@@ -2,14 +2,17 @@ import { isDeepStrictEqual } from 'node:util'
 import type { GatewayDeps } from './assembly.ts'
 import type { GatewayConfig } from './config/config.ts'
 import { createLog, describeFailure, type Log, type Output, openOutput } from './ops/log.ts'
+import { createMetrics, type Metrics } from './ops/metrics.ts'
 import { openStore } from './store/open-store.ts'
+import type { StoreEvent } from './store/redis-health.ts'
 import type { Store } from './store/store.ts'
 
 /** What outlives a gateway: the next one gets it, where the configuration of it is the same. */
 export interface Lasting {
   /** The process's own lines. */
   readonly log: Log
-  readonly deps: Required<Pick<GatewayDeps, 'store' | 'logTo' | 'auditTo'>>
+  readonly metrics: Metrics
+  readonly deps: Required<Pick<GatewayDeps, 'store' | 'metrics' | 'logTo' | 'auditTo'>>
   /**
    * Opens in place of its own what is configured otherwise.
    *
@@ -22,6 +25,8 @@ export interface Lasting {
 }
 
 export function openLasting(first: GatewayConfig): Lasting {
+  const metrics = createMetrics({ now: Date.now })
+  metrics.observeProcess()
   const logTo = openOutput('stdout')
   let config = first
   let log = openLog()
@@ -33,7 +38,13 @@ export function openLasting(first: GatewayConfig): Lasting {
   }
 
   function open(): Store {
-    return openStore(config.session.store, { now: Date.now, onEvent: (event, detail) => log.write('warn', `store_${event}`, detail) })
+    metrics.store(config.session.store.kind === 'memory')
+    return openStore(config.session.store, { now: Date.now, onEvent: tellOfStore })
+  }
+
+  function tellOfStore(event: StoreEvent, detail: { readonly error: string }): void {
+    if (event === 'up' || event === 'down') metrics.store(event === 'up')
+    log.write('warn', `store_${event}`, detail)
   }
 
   function openAudit(): Output {
@@ -41,11 +52,12 @@ export function openLasting(first: GatewayConfig): Lasting {
   }
 
   return {
+    metrics,
     get log() {
       return log
     },
     get deps() {
-      return { store, logTo, auditTo }
+      return { store, metrics, logTo, auditTo }
     },
     adopt(next) {
       const before = { config, store, auditTo }

@@ -35,6 +35,11 @@ export function createAdminServer(handler: RequestListener): Server {
   return createServer(undefined, handler)
 }
 
+/** Creates the server of the probes port, likewise. */
+export function createProbesServer(handler: RequestListener): Server {
+  return createServer(undefined, handler)
+}
+
 /** Creates the server of the forward-auth port, likewise. */
 export function createForwardAuthServer(handler: RequestListener): Server {
   return createServer(undefined, handler)

@@ -1,6 +1,15 @@
 import type { Server } from 'node:http'
 import type { GatewayConfig } from './config/config.ts'
-import { closeServer, createAdminServer, createForwardAuthServer, createPublicServer, listen, renewCertificate } from './listeners.ts'
+import {
+  closeServer,
+  createAdminServer,
+  createForwardAuthServer,
+  createProbesServer,
+  createPublicServer,
+  listen,
+  renewCertificate,
+} from './listeners.ts'
+import { createProbes } from './ops/probes.ts'
 import { type Running, startRunning } from './running.ts'
 
 // How long running requests may take to finish once the program is asked to stop.
@@ -14,6 +23,8 @@ export async function serve(files: readonly string[]): Promise<void> {
   const running = startRunning(files, config => renewCertificate(server, config.listen))
   const { config } = running
   const server = createPublicServer(config.listen, (req, res) => running.gateway.handler(req, res))
+  let isReady = false
+  const probes = createProbesServer(createProbes({ metrics: running.metrics, isReady: () => isReady }))
   const ports: readonly Port[] = [
     ...otherPorts(running, config),
     // Last: who is answered there finds everything running.
@@ -21,12 +32,20 @@ export async function serve(files: readonly string[]): Promise<void> {
   ]
 
   const close = async () => {
+    isReady = false
     running.gateway.drain()
     await Promise.all(ports.map(port => closeServer(port.server, graceMs)))
     await running.close()
+    // To the last it says that this replica is to be left alone.
+    await closeServer(probes, 0)
   }
   try {
+    if (config.probes !== undefined) {
+      const port = await listen(probes, config.probes)
+      running.log.write('info', 'probes_listening', { host: config.probes.host, port })
+    }
     for (const { server, where, tell } of ports) tell({ host: where.host, port: await listen(server, where) })
+    isReady = true
   } catch (error) {
     await close()
     throw error

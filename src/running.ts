@@ -7,6 +7,7 @@ import { createFileWatch, sightNow } from './config/watch-files.ts'
 import { createGateway, type Gateway } from './gateway.ts'
 import { openLasting } from './lasting.ts'
 import { describeFailure, type Log } from './ops/log.ts'
+import type { Metrics } from './ops/metrics.ts'
 
 /** What a request may take before it is at its upstream: the store, the provider, a lease. From there on pools wait for it. */
 const retireAfterMs = 60_000
@@ -20,6 +21,7 @@ export interface Running {
   readonly gateway: Gateway
   readonly config: GatewayConfig
   readonly log: Log
+  readonly metrics: Metrics
   /**
    * Reads the configuration and its secrets anew, and lets another gateway serve. All or nothing: when anything is
    * wrong, the log says what, and all stays as it is.
@@ -117,6 +119,7 @@ export function startRunning(files: readonly string[], onSwap: (config: GatewayC
     get log() {
       return lasting.log
     },
+    metrics: lasting.metrics,
     reload,
     rotate() {
       lasting.reopen()
@@ -141,11 +144,12 @@ function refuseFixed(before: GatewayConfig, next: GatewayConfig): void {
   if (mistakes.length > 0) throw new ConfigError(mistakes)
 }
 
-function fixedOf({ listen, admin, forwardAuth, session }: GatewayConfig): readonly (readonly [ConfigPath, unknown])[] {
+function fixedOf({ listen, probes, admin, forwardAuth, session }: GatewayConfig): readonly (readonly [ConfigPath, unknown])[] {
   return [
     [['listen', 'host'], listen.host],
     [['listen', 'port'], listen.port],
     [['listen', 'tls'], listen.tls !== undefined],
+    [['probes'], probes && [probes.host, probes.port]],
     [['admin'], admin && [admin.host, admin.port]],
     [['forwardAuth'], forwardAuth && [forwardAuth.host, forwardAuth.port]],
     [['session', 'store', 'kind'], session.store.kind === 'memory'],

@@ -59,8 +59,10 @@ export function createAdmin(deps: AdminDeps): RequestListener {
       clientAddress: clientAddress(req, nobody),
       userAgent: req.headers['user-agent'],
       startedAt: now(),
+      arrivedAt: 0,
       route: undefined,
       subject: undefined,
+      outcome: 'ok',
     }
   }
 

@@ -43,6 +43,7 @@ export function buildConfig(
       ...(listen.tls && { tls: { cert: Buffer.from(listen.tls.cert), key: Buffer.from(listen.tls.key) } }),
     },
     ...(admin && { admin: { host: admin.host, port: admin.port, tokens: adminTokens } }),
+    ...(options.probes && { probes: options.probes }),
     ...(options.forwardAuth && { forwardAuth: options.forwardAuth }),
     paths: options.paths,
     identityProviders: Object.entries(options.identityProviders).map(([id, provider]) =>

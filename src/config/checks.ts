@@ -2,6 +2,7 @@ import type { AdminTokens } from './admin-tokens.ts'
 import { checkAdmin } from './check-admin.ts'
 import { checkForwardAuth } from './check-forward-auth.ts'
 import { checkOrigins } from './check-origins.ts'
+import { checkProbes } from './check-probes.ts'
 import { checkProviders } from './check-providers.ts'
 import { checkReuse } from './check-reuse.ts'
 import { checkRoutes } from './check-routes.ts'
@@ -33,6 +34,7 @@ export function checkDraft(draft: Draft, evidence: Evidence): readonly Mistake[]
   checkSession(draft, report)
   checkAdmin(draft, evidence, report)
   checkForwardAuth(draft, report)
+  checkProbes(draft, report)
   checkReuse(draft, evidence, report)
   checkRoutes(draft, report)
   checkUpstreams(draft, evidence, report)

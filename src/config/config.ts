@@ -16,6 +16,8 @@ export interface GatewayConfig {
     readonly trustedProxies: readonly string[]
     readonly tls?: { readonly cert: Buffer; readonly key: Buffer }
   }
+  /** Without it nobody asks how the program is. */
+  readonly probes?: { readonly host: string; readonly port: number }
   /** Without it nobody administers over the network. */
   readonly admin?: { readonly host: string; readonly port: number; readonly tokens: readonly AdminToken[] }
   /** Without it no proxy can ask. */

@@ -2,6 +2,7 @@ import { isIP } from 'node:net'
 import { z } from 'zod'
 import { admin } from './schema-admin.ts'
 import { forwardAuth } from './schema-forward-auth.ts'
+import { probes } from './schema-probes.ts'
 import { provider, providerId } from './schema-provider.ts'
 import { route } from './schema-routes.ts'
 import { session } from './schema-session.ts'
@@ -48,6 +49,7 @@ const logo = judgedText(value =>
 export const configSchema = z.strictObject({
   origins: distinct(origin()).min(1).describe('The origins that browsers see; the first is the default; https unless on loopback.'),
   listen: listen.prefault({}).describe('Where the gateway listens.'),
+  probes: probes.optional().describe('Where Kubernetes and Prometheus ask, on a port of its own: nowhere, unless this section is there.'),
   admin: admin.optional().describe('Where administrators call, on a port of its own: nowhere, unless this section is there.'),
   forwardAuth: forwardAuth
     .optional()

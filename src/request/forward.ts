@@ -6,6 +6,7 @@ import type { Exchange } from '../http/exchange.ts'
 import { normaliseName } from '../http/header-names.ts'
 import { createUpstreamHeaders } from '../http/request-headers.ts'
 import { type ClientHeaders, clientTrailers, createClientHeaders, type UpstreamFields } from '../http/response-headers.ts'
+import type { Metrics } from '../ops/metrics.ts'
 import type { SignedIn } from '../session/session.ts'
 import type { Watch } from '../session/watch.ts'
 import type { Caller } from './caller.ts'
@@ -20,6 +21,7 @@ export interface ForwardDeps {
   readonly cors: Cors
   readonly pools: UpstreamPools
   readonly watch: Pick<Watch, 'add'>
+  readonly metrics: Pick<Metrics, 'clock' | 'upstream'>
 }
 
 /**
@@ -56,7 +58,7 @@ type ForwardOnRoute = (
  *   `upstream_timeout`, `upstream_invalid_response`
  */
 export function createForward(deps: ForwardDeps): Forward {
-  const { config, cors, pools, watch } = deps
+  const { config, cors, pools, watch, metrics } = deps
   const isOwnCookie = createOwnCookieTest(config.session.cookie)
   const identityNames = new Set(config.routes.flatMap(route => Object.keys(route.identityHeaders).map(normaliseName)))
   const hasAllowedOrigins = config.csrf.allowedOrigins.length > 0
@@ -75,6 +77,7 @@ export function createForward(deps: ForwardDeps): Forward {
   function createToServers(route: RouteRule, server: ServerUpstream, clientHeaders: ClientHeaders): ForwardOnRoute {
     const upstreamPath = createUpstreamPath(route)
     const upstreamHeaders = createUpstreamHeaders(route, { isOwnCookie, identityNames })
+    const latency = metrics.upstream(route.path)
     const namesPerson = Object.keys(route.identityHeaders).length > 0
     const [ordinary, stream] = [
       pools.addressesFor(server, route.timeouts, 'ordinary'),
@@ -118,6 +121,8 @@ export function createForward(deps: ForwardDeps): Forward {
           timeouts: route.timeouts,
           signedIn,
           watch,
+          latency,
+          clock: metrics.clock,
           withholds,
           clientHeaders: (status, fields) => clientHeaders({ status, fields, exchange, cors: corsHeaders }),
           clientTrailers: filterTrailers,

@@ -10,6 +10,7 @@ import type { RequestHead } from '../http/request-head.ts'
 import { requestId } from '../http/request-id.ts'
 import { readTarget } from '../http/target.ts'
 import { describeFailure, type Log } from '../ops/log.ts'
+import type { Metrics } from '../ops/metrics.ts'
 import { type Trail, writeRequest } from '../ops/trail.ts'
 import type { Families } from '../session/families.ts'
 import type { Credential, SignedIn } from '../session/session.ts'
@@ -34,6 +35,7 @@ export interface StageDeps extends CallerDeps {
   readonly families: Families
   readonly forward: Forward
   readonly refuse: Refuse
+  readonly metrics: Metrics
 }
 
 export type Stages = ReturnType<typeof createStages>
@@ -42,7 +44,7 @@ type Withheld = Extract<ForwardOutcome, { readonly result: 'unauthorized' }>
 
 /** Binds the stages of a request to one configuration. Each is a plain function; gateway.ts has their order. */
 export function createStages(deps: StageDeps) {
-  const { config, cors, now } = deps
+  const { config, cors, now, metrics } = deps
   const proxies = createTrustedProxies(config.listen.trustedProxies)
   const checkCrossSite = refuseCrossSite(config.csrf)
   const { readPresented, readSession } = createSessionStage(deps)
@@ -52,6 +54,11 @@ export function createStages(deps: StageDeps) {
     const route = matchRoute(config.routes, target)
     admitMethod(route, method)
     return route
+  }
+
+  function closeTrail(trail: Trail, res: ServerResponse): void {
+    metrics.request(trail.route, trail.outcome)
+    writeRequest(deps.log, trail, res.statusCode, now)
   }
 
   const callers = createCallerStage(deps)
@@ -65,8 +72,10 @@ export function createStages(deps: StageDeps) {
         clientAddress: clientAddress(req, proxies),
         userAgent: req.headers['user-agent'],
         startedAt: now(),
+        arrivedAt: metrics.clock(),
         route: undefined,
         subject: undefined,
+        outcome: 'ok',
       }
     },
 
@@ -99,7 +108,7 @@ export function createStages(deps: StageDeps) {
     answerPreflight(req: IncomingMessage, res: ServerResponse, route: RouteRule, trail: Trail): void {
       res.writeHead(204, [...cors.preflightHeaders(req.headers, route.methods), 'x-request-id', trail.requestId])
       res.end()
-      writeRequest(deps.log, trail, res.statusCode, now)
+      closeTrail(trail, res)
     },
 
     /** On a route that takes anyone nobody looks at the cookie: it outlives an outage of the store. */
@@ -126,6 +135,9 @@ export function createStages(deps: StageDeps) {
 
     freshToken: callers.freshToken,
 
+    /** The request is let in, with all that it needs. */
+    noteAdmitted: (trail: Trail) => metrics.added.observe(metrics.clock() - trail.arrivedAt),
+
     forward(req: IncomingMessage, res: ServerResponse, exchange: Exchange, route: RouteRule, caller: Caller) {
       if (caller.signedIn === null) return deps.forward(req, res, exchange, route, caller)
       return deps.forward(req, res, exchange, route, caller, challenge => unauthorized.withholds(req, route, caller, challenge))
@@ -136,14 +148,16 @@ export function createStages(deps: StageDeps) {
 
     refuse: deps.refuse,
 
-    /** The upstream broke off after its answer had begun: the status alone would not say so. */
-    noteCut(trail: Trail, route: RouteRule, outcome: ForwardOutcome): void {
+    /** What the status alone would not say: either side broke off after the answer had begun. */
+    noteOutcome(trail: Trail, route: RouteRule, outcome: ForwardOutcome): void {
+      if (outcome.result === 'answered' || outcome.result === 'stream_ended') return
+      trail.outcome = outcome.result
       if (outcome.result !== 'cut') return
       const failure = describeFailure(outcome.error)
       deps.log.write('warn', 'answer_cut', { request_id: trail.requestId, route: route.path, upstream: outcome.upstream, ...failure })
     },
 
-    closeTrail: (trail: Trail, res: ServerResponse) => writeRequest(deps.log, trail, res.statusCode, now),
+    closeTrail,
 
     /** For our own endpoints: whether a GET for this target reaches a page. */
     isPage(target: Target): boolean {

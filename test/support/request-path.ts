@@ -14,6 +14,7 @@ import { requestId } from '../../src/http/request-id.ts'
 import { readTarget } from '../../src/http/target.ts'
 import { createPublicServer } from '../../src/listeners.ts'
 import type { LogFields } from '../../src/ops/fields.ts'
+import { createMetrics } from '../../src/ops/metrics.ts'
 import { decideAccess } from '../../src/request/access.ts'
 import { callerOf } from '../../src/request/caller.ts'
 import { refuseCrossSite } from '../../src/request/cross-site.ts'
@@ -80,7 +81,7 @@ export async function startRequestPath(options: RequestPathOptions): Promise<Req
   const proxies = createTrustedProxies(config.listen.trustedProxies)
   const checkCrossSite = refuseCrossSite(config.csrf)
   const cors = createCors(config.csrf.allowedOrigins)
-  const forward = createForward({ config, cors, pools, watch: options.watch ?? nobodyWatches })
+  const forward = createForward({ config, cors, pools, watch: options.watch ?? nobodyWatches, metrics: createMetrics({ now: Date.now }) })
   const cookieName = sessionCookieName(config.session.cookie)
   const outcomes: ForwardOutcome[] = []
   const errors: unknown[] = []
