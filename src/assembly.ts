@@ -2,10 +2,11 @@ import { createHmac, randomBytes } from 'node:crypto'
 import type { RequestListener } from 'node:http'
 import { setTimeout } from 'node:timers/promises'
 import type { DestinationStream } from 'pino'
+import type { SessionAdmin } from './admin/administered.ts'
 import { createAdmin } from './admin/create-admin.ts'
-import type { SessionAdmin } from './admin/session-admin.ts'
 import { createEndpoints, type Endpoints } from './auth/endpoints.ts'
 import type { GatewayConfig, ProviderConfig } from './config/config.ts'
+import type { ReadSecret } from './config/read-secret.ts'
 import { sessionCookieName } from './http/cookies.ts'
 import { createCors } from './http/cors.ts'
 import { createProvider } from './oidc/create-provider.ts'
@@ -51,6 +52,8 @@ export interface GatewayDeps {
   readonly random?: Random
   /** Runs what is done again and again while streams are open. */
   readonly every?: Every
+  /** What was read from files, for administrators. */
+  readonly secrets?: readonly ReadSecret[]
   /** What is counted; by default by this gateway alone. */
   readonly metrics?: Metrics
   /** Where log lines go; by default stdout. */
@@ -161,7 +164,8 @@ export function assemble(config: GatewayConfig, deps: GatewayDeps): Assembly {
     endOne: sessionId => endings.one(sessionId, 'admin'),
     endAll: user => endings.all(user, 'admin'),
   }
-  const admin = config.admin === undefined ? null : createAdmin({ tokens: config.admin.tokens, sessions, audit, log, now })
+  const administered = { sessions, secrets: deps.secrets ?? [], now }
+  const admin = config.admin === undefined ? null : createAdmin({ tokens: config.admin.tokens, administered, audit, log, now })
   return {
     stages,
     endpoints,

@@ -1,9 +1,10 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { GatewayConfig } from './config/config.ts'
 import { loadConfig } from './config/load.ts'
-import { ConfigError, type ConfigPath, describeMistake } from './config/mistakes.ts'
+import { ConfigError, type ConfigPath, describeMistake, formatPath } from './config/mistakes.ts'
 import { createNewKeys } from './config/new-keys.ts'
-import { createFileWatch, sightNow } from './config/watch-files.ts'
+import type { ReadSecret } from './config/read-secret.ts'
+import { createFileWatch, modifiedAt, sightNow } from './config/watch-files.ts'
 import { createGateway, type Gateway } from './gateway.ts'
 import { openLasting } from './lasting.ts'
 import { describeFailure, type Log } from './ops/log.ts'
@@ -41,10 +42,11 @@ export interface Running {
  */
 export function startRunning(files: readonly string[], onSwap: (config: GatewayConfig) => void): Running {
   let sightings = new Map<string, string>()
+  let secrets: readonly ReadSecret[] = []
   let config = load()
   const newKeys = createNewKeys(config, Date.now)
   const lasting = openLasting(config)
-  let gateway = createGateway(config, lasting.deps)
+  let gateway = create(config)
   const retired = new Map<NodeJS.Timeout, () => Promise<void>>()
   let promotion: NodeJS.Timeout | undefined
   const watch = createFileWatch({ onChange: reload, every })
@@ -52,15 +54,25 @@ export function startRunning(files: readonly string[], onSwap: (config: GatewayC
 
   function load(): GatewayConfig {
     const seen = new Map<string, string>()
+    const read: ReadSecret[] = []
     try {
-      const loaded = loadConfig(files, process.env, file => seen.set(file, sightNow(file)))
+      const loaded = loadConfig(files, process.env, (file, option) => {
+        seen.set(file, sightNow(file))
+        if (option !== null) read.push({ option: formatPath(option), modifiedAt: modifiedAt(file) })
+      })
       sightings = seen
+      secrets = read
       return loaded
     } catch (error) {
       // What is wrong may be mended in files that were not come to.
       sightings = new Map([...sightings, ...seen])
       throw error
     }
+  }
+
+  function create(next: GatewayConfig): Gateway {
+    lasting.metrics.secrets(secrets)
+    return createGateway(next, { ...lasting.deps, secrets })
   }
 
   function reload(): void {
@@ -79,7 +91,7 @@ export function startRunning(files: readonly string[], onSwap: (config: GatewayC
     const held = newKeys.hold(next)
     const closeFormer = lasting.adopt(held.config)
     const before = gateway
-    gateway = createGateway(held.config, lasting.deps)
+    gateway = create(held.config)
     config = next
     onSwap(next)
     before.drain()

@@ -11,6 +11,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   'config schema': async () => (await import('./config-schema.ts')).printSchema,
   'config explain': async () => (await import('./config-explain.ts')).explainRequest,
   'keys generate': async () => (await import('./keys.ts')).generateKey,
+  'secrets status': async () => (await import('./secrets.ts')).showSecrets,
   'sessions ls': async () => (await import('./sessions.ts')).listSessions,
   'sessions revoke': async () => (await import('./sessions.ts')).revokeSessions,
 }

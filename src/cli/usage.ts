@@ -44,6 +44,13 @@ Prints a new key: 32 random bytes, base64url.
   --kind KIND     what it is for: cookie (default), sealing, or admin: a token for admin.tokens
   --json          the answer as JSON`,
 
+  'secrets status': `Usage: sallyport secrets status --admin URL [--token-file FILE] [--json]
+
+Lists the keys and secrets that a gateway has read from files, and how long ago each file changed.
+
+${adminOptions}
+  --json          the gateway's answer as JSON`,
+
   'sessions ls': `Usage: sallyport sessions ls --admin URL --provider P --sub S [--token-file FILE] [--json]
 
 Lists the sessions of a user, the newest first.
@@ -71,6 +78,7 @@ const overview = `Usage: sallyport <command> [options]
   config schema     print its JSON Schema
   config explain    say what will happen to a request
   keys generate     print a new key for cookies or sealing, or a token for administrators
+  secrets status    say how old keys and secrets are, as an administrator
   sessions ls       list a user's sessions, as an administrator
   sessions revoke   end them
 

@@ -62,6 +62,11 @@ export function sightNow(file: string): string {
   }
 }
 
+/** When the file that a path leads to changed last, epoch ms; NaN when there is none. */
+export function modifiedAt(file: string): number {
+  return statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? Number.NaN
+}
+
 async function sight(file: string): Promise<string> {
   try {
     return describe(await stat(file, { bigint: true }))

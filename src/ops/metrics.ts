@@ -1,4 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, type Metric, Registry } from 'prom-client'
+import type { ReadSecret } from '../config/read-secret.ts'
 import type { AuditEvent } from './audit.ts'
 import type { LogFields } from './fields.ts'
 import { Latency, Tally } from './latency.ts'
@@ -25,8 +26,8 @@ export interface Metrics {
   logged(event: string, fields: LogFields): void
   /** Adds what Node tells of the process: memory, garbage collection, the event loop's delay. Once in a process. */
   observeProcess(): void
-  /** Told anew whenever secrets are read: what each is, and since when it is the same, epoch ms. */
-  secrets(read: readonly { readonly option: string; readonly modifiedAt: number }[]): void
+  /** Told anew whenever secrets are read: what each is for, and since when it is the same. */
+  secrets(read: readonly ReadSecret[]): void
   /** What is reported with readiness, and never decides it. */
   health(): { readonly store: 'up' | 'down'; readonly providers: Readonly<Record<string, 'up' | 'down'>> }
   readonly contentType: string
@@ -42,7 +43,7 @@ export function createMetrics({ now, clock = () => performance.now() }: MetricsD
   const providers = new Map<string, Latency>()
   const providerStates = new Map<string, 'up' | 'down'>()
   let isStoreUp = false
-  let read: Parameters<Metrics['secrets']>[0] = []
+  let read: readonly ReadSecret[] = []
 
   own('sallyport_requests_total', 'counter', 'Requests, by configured route and outcome', name =>
     [...requests.entries()].map(([route, outcome, value]) => ({ metricName: name, labels: { route, outcome }, value })),
