@@ -12,6 +12,7 @@ import { createProvider } from './oidc/create-provider.ts'
 import { createAudit } from './ops/audit.ts'
 import type { LogFields } from './ops/fields.ts'
 import { createLog, describeFailure, type Log, openOutput } from './ops/log.ts'
+import { createAssertionFor } from './request/assertion.ts'
 import { createForward } from './request/forward.ts'
 import { createRefuse } from './request/refuse.ts'
 import { createStages, type Stages } from './request/stages.ts'
@@ -109,10 +110,15 @@ export function assemble(config: GatewayConfig, deps: GatewayDeps): Assembly {
 
   const cors = createCors(config.csrf.allowedOrigins)
   const pools = createUpstreamPools({ now, log })
-  const forward = createForward({ config, cors, pools, watch })
+  const assertionFor = createAssertionFor({ keys: config.assertionKeys, now })
+  const forward = createForward({ config, cors, pools, watch, assertionFor })
   const refuse = createRefuse({ config, cors, audit, log })
   const stages = createStages({ config, now, log, cors, cookie, readCookie, families, freshToken, renew, clientTokens, forward, refuse })
-  const verification = createVerification({ config, refuse: createRefuse({ config, cors, audit, log, isAsked: true }) })
+  const verification = createVerification({
+    config,
+    assertionFor,
+    refuse: createRefuse({ config, cors, audit, log, isAsked: true }),
+  })
   const endpoints = createEndpoints(
     config,
     {

@@ -1,5 +1,7 @@
 import type { AdminTokens } from './admin-tokens.ts'
+import type { AssertionKeys } from './assertion-keys.ts'
 import { checkAdmin } from './check-admin.ts'
+import { checkAssertions } from './check-assertions.ts'
 import { checkForwardAuth } from './check-forward-auth.ts'
 import { checkOrigins } from './check-origins.ts'
 import { checkProviders } from './check-providers.ts'
@@ -20,6 +22,7 @@ export interface Evidence {
   readonly keys: Keys
   readonly clientAuths: ClientAuths
   readonly adminTokens: AdminTokens
+  readonly assertionKeys: AssertionKeys
   /** Epoch ms: certificates have dates. */
   readonly now: number
 }
@@ -35,6 +38,7 @@ export function checkDraft(draft: Draft, evidence: Evidence): readonly Mistake[]
   checkForwardAuth(draft, report)
   checkReuse(draft, evidence, report)
   checkRoutes(draft, report)
+  checkAssertions(draft, report)
   checkUpstreams(draft, evidence, report)
   return mistakes
 }

@@ -8,6 +8,7 @@ import { createUpstreamHeaders } from '../http/request-headers.ts'
 import { type ClientHeaders, clientTrailers, createClientHeaders, type UpstreamFields } from '../http/response-headers.ts'
 import type { SignedIn } from '../session/session.ts'
 import type { Watch } from '../session/watch.ts'
+import type { AssertionFor } from './assertion.ts'
 import type { Caller } from './caller.ts'
 import { RequestBody, readFraming } from './forward-body.ts'
 import { type ForwardOutcome, Relay } from './relay.ts'
@@ -20,6 +21,7 @@ export interface ForwardDeps {
   readonly cors: Cors
   readonly pools: UpstreamPools
   readonly watch: Pick<Watch, 'add'>
+  readonly assertionFor: AssertionFor
 }
 
 /**
@@ -56,7 +58,7 @@ type ForwardOnRoute = (
  *   `upstream_timeout`, `upstream_invalid_response`
  */
 export function createForward(deps: ForwardDeps): Forward {
-  const { config, cors, pools, watch } = deps
+  const { config, cors, pools, watch, assertionFor } = deps
   const isOwnCookie = createOwnCookieTest(config.session.cookie)
   const identityNames = new Set(config.routes.flatMap(route => Object.keys(route.identityHeaders).map(normaliseName)))
   const hasAllowedOrigins = config.csrf.allowedOrigins.length > 0
@@ -75,6 +77,7 @@ export function createForward(deps: ForwardDeps): Forward {
   function createToServers(route: RouteRule, server: ServerUpstream, clientHeaders: ClientHeaders): ForwardOnRoute {
     const upstreamPath = createUpstreamPath(route)
     const upstreamHeaders = createUpstreamHeaders(route, { isOwnCookie, identityNames })
+    const assert = assertionFor(route)
     const namesPerson = Object.keys(route.identityHeaders).length > 0
     const [ordinary, stream] = [
       pools.addressesFor(server, route.timeouts, 'ordinary'),
@@ -97,6 +100,7 @@ export function createForward(deps: ForwardDeps): Forward {
           exchange,
           person: signedIn !== null && namesPerson ? personOf(signedIn) : null,
           authorization,
+          assertion: signedIn !== null && assert !== null ? assert(signedIn) : null,
           contentLength: framing.kind === 'length' ? framing.length : null,
         })
         const corsHeaders = cors.answerHeaders(req.headers)

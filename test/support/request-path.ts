@@ -15,6 +15,7 @@ import { readTarget } from '../../src/http/target.ts'
 import { createPublicServer } from '../../src/listeners.ts'
 import type { LogFields } from '../../src/ops/fields.ts'
 import { decideAccess } from '../../src/request/access.ts'
+import { createAssertionFor } from '../../src/request/assertion.ts'
 import { callerOf } from '../../src/request/caller.ts'
 import { refuseCrossSite } from '../../src/request/cross-site.ts'
 import { createForward } from '../../src/request/forward.ts'
@@ -80,7 +81,8 @@ export async function startRequestPath(options: RequestPathOptions): Promise<Req
   const proxies = createTrustedProxies(config.listen.trustedProxies)
   const checkCrossSite = refuseCrossSite(config.csrf)
   const cors = createCors(config.csrf.allowedOrigins)
-  const forward = createForward({ config, cors, pools, watch: options.watch ?? nobodyWatches })
+  const assertionFor = createAssertionFor({ keys: config.assertionKeys, now: options.now ?? Date.now })
+  const forward = createForward({ config, cors, pools, watch: options.watch ?? nobodyWatches, assertionFor })
   const cookieName = sessionCookieName(config.session.cookie)
   const outcomes: ForwardOutcome[] = []
   const errors: unknown[] = []
