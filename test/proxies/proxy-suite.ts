@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { get, type IncomingMessage } from 'node:http'
 import { after, before, beforeEach, describe, it } from 'node:test'
 import fc from 'fast-check'
-import { jwtVerify } from 'jose'
+import { decodeJwt, jwtVerify } from 'jose'
 import { parse } from 'yaml'
 import { dialects } from '../../src/request/dialects.ts'
 import { createMemoryStore } from '../../src/store/memory.ts'
@@ -150,7 +150,10 @@ export function testProxy(name: ProxyName): void {
       for (const target of ['/signed', '/reports', '/api/orders', '/public']) {
         await alice.call(target, { headers: spoofed })
         assert.ok(!seen().rawHeaders.includes('mallory'), `${target} ${seen().rawHeaders}`)
-        assert.deepEqual(seen().all('x-auth-assertion'), target === '/signed' ? [assertion] : [], target)
+        const audiences = seen()
+          .all('x-auth-assertion')
+          .map(each => decodeJwt(each).aud)
+        assert.deepEqual(audiences, target === '/signed' ? ['https://orders.example'] : [], target)
       }
     })
 
