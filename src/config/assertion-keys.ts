@@ -3,7 +3,7 @@ import type { Draft } from './draft.ts'
 import type { ConfigPath, Mistake } from './mistakes.ts'
 import { readReference } from './outside.ts'
 import { readSigningKey } from './private-key.ts'
-import type { ReferenceDeps } from './references.ts'
+import { outsideOf, type ReferenceDeps } from './references.ts'
 
 /** The keys that could be read, by their position in assertionKeys. */
 export type AssertionKeys = ReadonlyMap<number, AssertionKey>
@@ -20,7 +20,7 @@ export function readAssertionKeys(
   const mistakes: Mistake[] = []
   for (const [i, { id, env, file }] of (sections.assertionKeys ?? []).entries()) {
     const path: ConfigPath = ['assertionKeys', i]
-    const text = readReference({ env, file }, { env: deps.env, baseDir: deps.baseDirOf(path) })
+    const text = readReference({ env, file }, outsideOf(deps, path))
     const read = 'problem' in text ? text : readKey(text.value)
     if ('problem' in read) mistakes.push({ path, message: read.problem })
     else assertionKeys.set(i, { id, key: read.key })

@@ -14,6 +14,7 @@ import { describeFailure, type Log } from '../ops/log.ts'
 import { type Trail, writeRequest } from '../ops/trail.ts'
 import type { Families } from '../session/families.ts'
 import type { Credential, SignedIn } from '../session/session.ts'
+import { subjectOf } from '../session/subject.ts'
 import { decideAccess } from './access.ts'
 import { type Caller, type CallerDeps, createCallerStage } from './caller.ts'
 import { refuseCrossSite } from './cross-site.ts'
@@ -116,7 +117,7 @@ export function createStages(deps: StageDeps) {
       return route.access === 'anyone' ? null : readSession(route, presented, target.origin.href)
     },
 
-    subjectOf,
+    subjectOf: (signedIn: SignedIn | null): Trail['subject'] => (signedIn === null ? undefined : subjectOf(signedIn)),
 
     decideAccess(req: RequestHead, route: RouteRule, signedIn: SignedIn | null): void {
       decideAccess(route, signedIn, now())
@@ -170,11 +171,4 @@ export function createStages(deps: StageDeps) {
       checkCrossSite({ headers: req.headers, method, origin: target.origin, kind: 'api', isNavigation, isOwnForm })
     },
   }
-}
-
-/** Who a session acts for, as the audit names it. */
-function subjectOf(signedIn: SignedIn | null): Trail['subject'] {
-  if (signedIn === null) return undefined
-  const { record, sessionId } = signedIn
-  return { provider: record.provider, sub: record.sub, session_id: sessionId }
 }
