@@ -14,6 +14,7 @@ import { createAudit } from './ops/audit.ts'
 import type { LogFields } from './ops/fields.ts'
 import { createLog, describeFailure, type Log, openOutput } from './ops/log.ts'
 import { createMetrics, type Metrics } from './ops/metrics.ts'
+import { createAssertionFor } from './request/assertion.ts'
 import { createForward } from './request/forward.ts'
 import { createRefuse } from './request/refuse.ts'
 import { createStages, type Stages } from './request/stages.ts'
@@ -119,7 +120,8 @@ export function assemble(config: GatewayConfig, deps: GatewayDeps): Assembly {
 
   const cors = createCors(config.csrf.allowedOrigins)
   const pools = createUpstreamPools({ now, log })
-  const forward = createForward({ config, cors, pools, watch, metrics })
+  const assertionFor = createAssertionFor({ keys: config.assertionKeys, now })
+  const forward = createForward({ config, cors, pools, watch, metrics, assertionFor })
   const refuse = createRefuse({ config, cors, audit, log })
   const stages = createStages({
     config,
@@ -136,7 +138,11 @@ export function assemble(config: GatewayConfig, deps: GatewayDeps): Assembly {
     refuse,
     metrics,
   })
-  const verification = createVerification({ config, refuse: createRefuse({ config, cors, audit, log, isAsked: true }) })
+  const verification = createVerification({
+    config,
+    assertionFor,
+    refuse: createRefuse({ config, cors, audit, log, isAsked: true }),
+  })
   const endpoints = createEndpoints(
     config,
     {

@@ -1,5 +1,7 @@
 import type { AdminTokens } from './admin-tokens.ts'
+import type { AssertionKeys } from './assertion-keys.ts'
 import { checkAdmin } from './check-admin.ts'
+import { checkAssertions } from './check-assertions.ts'
 import { checkForwardAuth } from './check-forward-auth.ts'
 import { checkOrigins } from './check-origins.ts'
 import { checkProbes } from './check-probes.ts'
@@ -21,6 +23,7 @@ export interface Evidence {
   readonly keys: Keys
   readonly clientAuths: ClientAuths
   readonly adminTokens: AdminTokens
+  readonly assertionKeys: AssertionKeys
   /** Epoch ms: certificates have dates. */
   readonly now: number
 }
@@ -37,6 +40,7 @@ export function checkDraft(draft: Draft, evidence: Evidence): readonly Mistake[]
   checkProbes(draft, report)
   checkReuse(draft, evidence, report)
   checkRoutes(draft, report)
+  checkAssertions(draft, report)
   checkUpstreams(draft, evidence, report)
   return mistakes
 }

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net'
 import { z } from 'zod'
 import { admin } from './schema-admin.ts'
+import { assertionKeys } from './schema-assertion.ts'
 import { forwardAuth } from './schema-forward-auth.ts'
 import { probes } from './schema-probes.ts'
 import { provider, providerId } from './schema-provider.ts'
@@ -68,6 +69,9 @@ export const configSchema = z.strictObject({
     .refine(providers => Object.keys(providers).length > 0, { error: 'must have at least one provider' })
     .describe('Provider id to provider, in the order of the chooser page.'),
   session: session.describe('Sessions: where they are kept, under which keys, and for how long.'),
+  assertionKeys: assertionKeys
+    .optional()
+    .describe('Keys that sign X-Auth-Assertion; the first signs, all are published. Without it: no route can have assertion.'),
   csrf: csrf.prefault({}).describe('Cross-site requests.'),
   logout: z
     .strictObject({ landing: landing.optional().describe('Path to go to after signing out. Without it: a page that says so.') })

@@ -9,6 +9,7 @@ import { type ClientHeaders, clientTrailers, createClientHeaders, type UpstreamF
 import type { Metrics } from '../ops/metrics.ts'
 import type { SignedIn } from '../session/session.ts'
 import type { Watch } from '../session/watch.ts'
+import type { AssertionFor } from './assertion.ts'
 import type { Caller } from './caller.ts'
 import { RequestBody, readFraming } from './forward-body.ts'
 import { type ForwardOutcome, Relay } from './relay.ts'
@@ -22,6 +23,7 @@ export interface ForwardDeps {
   readonly pools: UpstreamPools
   readonly watch: Pick<Watch, 'add'>
   readonly metrics: Pick<Metrics, 'clock' | 'upstream'>
+  readonly assertionFor: AssertionFor
 }
 
 /**
@@ -58,7 +60,7 @@ type ForwardOnRoute = (
  *   `upstream_timeout`, `upstream_invalid_response`
  */
 export function createForward(deps: ForwardDeps): Forward {
-  const { config, cors, pools, watch, metrics } = deps
+  const { config, cors, pools, watch, metrics, assertionFor } = deps
   const isOwnCookie = createOwnCookieTest(config.session.cookie)
   const identityNames = new Set(config.routes.flatMap(route => Object.keys(route.identityHeaders).map(normaliseName)))
   const hasAllowedOrigins = config.csrf.allowedOrigins.length > 0
@@ -78,6 +80,7 @@ export function createForward(deps: ForwardDeps): Forward {
     const upstreamPath = createUpstreamPath(route)
     const upstreamHeaders = createUpstreamHeaders(route, { isOwnCookie, identityNames })
     const latency = metrics.upstream(route.path)
+    const assert = assertionFor(route)
     const namesPerson = Object.keys(route.identityHeaders).length > 0
     const [ordinary, stream] = [
       pools.addressesFor(server, route.timeouts, 'ordinary'),
@@ -100,6 +103,7 @@ export function createForward(deps: ForwardDeps): Forward {
           exchange,
           person: signedIn !== null && namesPerson ? personOf(signedIn) : null,
           authorization,
+          assertion: signedIn !== null && assert !== null ? assert(signedIn) : null,
           contentLength: framing.kind === 'length' ? framing.length : null,
         })
         const corsHeaders = cors.answerHeaders(req.headers)

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { GatewayConfig, RouteRule } from '../config/config.ts'
+import { createOwnPathTest } from '../config/own-paths.ts'
 import { GatewayError } from '../errors.ts'
 import { clientAddress, createTrustedProxies } from '../http/client-address.ts'
 import { type Cors, isPreflight } from '../http/cors.ts'
@@ -48,7 +49,7 @@ export function createStages(deps: StageDeps) {
   const proxies = createTrustedProxies(config.listen.trustedProxies)
   const checkCrossSite = refuseCrossSite(config.csrf)
   const { readPresented, readSession } = createSessionStage(deps)
-  const ownPrefix = `${config.paths.base}/`
+  const isOwnPath = createOwnPathTest(config.paths.base)
 
   function admit(target: Target, method: string): RouteRule {
     const route = matchRoute(config.routes, target)
@@ -86,7 +87,7 @@ export function createStages(deps: StageDeps) {
       return { requestId, method, clientAddress, target, isNavigation: isNavigation(req) }
     },
 
-    isOurs: ({ target }: Exchange) => target.path.startsWith(ownPrefix) || target.path === config.paths.base,
+    isOurs: ({ target }: Exchange) => isOwnPath(target.path),
 
     findRoute({ target }: Exchange, trail: Trail): RouteRule {
       const route = matchRoute(config.routes, target)

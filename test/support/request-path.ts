@@ -16,6 +16,7 @@ import { createPublicServer } from '../../src/listeners.ts'
 import type { LogFields } from '../../src/ops/fields.ts'
 import { createMetrics } from '../../src/ops/metrics.ts'
 import { decideAccess } from '../../src/request/access.ts'
+import { createAssertionFor } from '../../src/request/assertion.ts'
 import { callerOf } from '../../src/request/caller.ts'
 import { refuseCrossSite } from '../../src/request/cross-site.ts'
 import { createForward } from '../../src/request/forward.ts'
@@ -81,7 +82,15 @@ export async function startRequestPath(options: RequestPathOptions): Promise<Req
   const proxies = createTrustedProxies(config.listen.trustedProxies)
   const checkCrossSite = refuseCrossSite(config.csrf)
   const cors = createCors(config.csrf.allowedOrigins)
-  const forward = createForward({ config, cors, pools, watch: options.watch ?? nobodyWatches, metrics: createMetrics({ now: Date.now }) })
+  const assertionFor = createAssertionFor({ keys: config.assertionKeys, now: options.now ?? Date.now })
+  const forward = createForward({
+    config,
+    cors,
+    pools,
+    watch: options.watch ?? nobodyWatches,
+    metrics: createMetrics({ now: Date.now }),
+    assertionFor,
+  })
   const cookieName = sessionCookieName(config.session.cookie)
   const outcomes: ForwardOutcome[] = []
   const errors: unknown[] = []
