@@ -14,6 +14,7 @@ import { createAudit } from './ops/audit.ts'
 import type { LogFields } from './ops/fields.ts'
 import { createLog, describeFailure, type Log, openOutput } from './ops/log.ts'
 import { createMetrics, type Metrics } from './ops/metrics.ts'
+import { createTracing } from './ops/tracing.ts'
 import { createAssertionFor } from './request/assertion.ts'
 import { createForward } from './request/forward.ts'
 import { createRefuse } from './request/refuse.ts'
@@ -137,6 +138,7 @@ export function assemble(config: GatewayConfig, deps: GatewayDeps): Assembly {
     forward,
     refuse,
     metrics,
+    beginTrace: createTracing(),
   })
   const verification = createVerification({
     config,

@@ -27,6 +27,7 @@ const sharedTypes: Readonly<Record<string, readonly string[]>> = {
   'config/config.ts': ['http', 'pages', 'ops'],
   'session/session.ts': ['oidc'],
   'ops/fields.ts': ['config', 'http', 'pages'],
+  'config/read-secret.ts': ['ops'],
 }
 
 /** Who alone may import a package. */

@@ -60,6 +60,7 @@ export function createAdmin(deps: AdminDeps): RequestListener {
       userAgent: req.headers['user-agent'],
       startedAt: now(),
       arrivedAt: 0,
+      trace: null,
       route: undefined,
       subject: undefined,
       outcome: 'ok',

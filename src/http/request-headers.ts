@@ -80,7 +80,10 @@ export function createUpstreamHeaders(route: RouteRule, deps: RequestHeaderDeps)
       const cookies = withoutCookies(headers.cookie, deps.isOwnCookie)
       if (cookies !== '') list.push('cookie', cookies)
     }
-    if (typeof headers.traceparent === 'string' && isTraceparent(headers.traceparent)) {
+    if (exchange.trace !== null) {
+      list.push('traceparent', exchange.trace.traceparent)
+      if (exchange.trace.tracestate !== '') list.push('tracestate', exchange.trace.tracestate)
+    } else if (typeof headers.traceparent === 'string' && isTraceparent(headers.traceparent)) {
       list.push('traceparent', headers.traceparent)
       if (typeof headers.tracestate === 'string') list.push('tracestate', headers.tracestate)
     }

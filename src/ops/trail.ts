@@ -1,6 +1,7 @@
 import type { Audit } from './audit.ts'
 import type { LogFields } from './fields.ts'
 import type { Log } from './log.ts'
+import type { RequestTrace } from './tracing.ts'
 
 /** Who a request acts for, once that is known. */
 export interface Subject {
@@ -19,6 +20,8 @@ export interface Trail {
   readonly startedAt: number
   /** The same moment by the clock of the metrics, ms. */
   readonly arrivedAt: number
+  /** Null where nobody traces. */
+  readonly trace: RequestTrace | null
   /** The route's configured path, or the name of one of our endpoints. Never the requested path. */
   route: string | undefined
   subject: Subject | undefined

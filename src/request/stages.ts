@@ -12,6 +12,7 @@ import { requestId } from '../http/request-id.ts'
 import { readTarget } from '../http/target.ts'
 import { describeFailure, type Log } from '../ops/log.ts'
 import type { Metrics } from '../ops/metrics.ts'
+import type { BeginTrace } from '../ops/tracing.ts'
 import { type Trail, writeRequest } from '../ops/trail.ts'
 import type { Families } from '../session/families.ts'
 import type { Credential, SignedIn } from '../session/session.ts'
@@ -37,6 +38,7 @@ export interface StageDeps extends CallerDeps {
   readonly forward: Forward
   readonly refuse: Refuse
   readonly metrics: Metrics
+  readonly beginTrace: BeginTrace
 }
 
 export type Stages = ReturnType<typeof createStages>
@@ -45,7 +47,7 @@ type Withheld = Extract<ForwardOutcome, { readonly result: 'unauthorized' }>
 
 /** Binds the stages of a request to one configuration. Each is a plain function; gateway.ts has their order. */
 export function createStages(deps: StageDeps) {
-  const { config, cors, now, metrics } = deps
+  const { config, cors, now, metrics, beginTrace } = deps
   const proxies = createTrustedProxies(config.listen.trustedProxies)
   const checkCrossSite = refuseCrossSite(config.csrf)
   const { readPresented, readSession } = createSessionStage(deps)
@@ -59,6 +61,7 @@ export function createStages(deps: StageDeps) {
 
   function closeTrail(trail: Trail, res: ServerResponse): void {
     metrics.request(trail.route, trail.outcome)
+    trail.trace?.end({ route: trail.route, status: res.statusCode, outcome: trail.outcome })
     writeRequest(deps.log, trail, res.statusCode, now)
   }
 
@@ -74,6 +77,7 @@ export function createStages(deps: StageDeps) {
         userAgent: req.headers['user-agent'],
         startedAt: now(),
         arrivedAt: metrics.clock(),
+        trace: beginTrace(req),
         route: undefined,
         subject: undefined,
         outcome: 'ok',
@@ -83,8 +87,8 @@ export function createStages(deps: StageDeps) {
     readExchange(req: RequestHead, trail: Trail): Exchange {
       refuseRepeatedHeaders(req)
       const target = readTarget(req, { origins: config.origins, proxies })
-      const { requestId, method, clientAddress } = trail
-      return { requestId, method, clientAddress, target, isNavigation: isNavigation(req) }
+      const { requestId, method, clientAddress, trace } = trail
+      return { requestId, method, clientAddress, target, isNavigation: isNavigation(req), trace }
     },
 
     isOurs: ({ target }: Exchange) => isOwnPath(target.path),

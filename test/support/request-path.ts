@@ -108,7 +108,14 @@ export async function startRequestPath(options: RequestPathOptions): Promise<Req
         return
       }
       admitMethod(route, method)
-      const exchange = { requestId: id, method, clientAddress: clientAddress(req, proxies), target, isNavigation: isNavigation(req) }
+      const exchange = {
+        requestId: id,
+        method,
+        clientAddress: clientAddress(req, proxies),
+        target,
+        isNavigation: isNavigation(req),
+        trace: null,
+      }
       if (route.access !== 'anyone' && req.headers.cookie?.includes(cookieName)) {
         checkCrossSite({ headers: req.headers, method, origin: target.origin, kind: route.kind, isNavigation: exchange.isNavigation })
       }

@@ -30,6 +30,7 @@ const exchange: Exchange = {
   clientAddress: '203.0.113.5',
   target: { origin: config.origins[0], path: '/api', query: '', hasEncodedSlash: false },
   isNavigation: false,
+  trace: null,
 }
 const alice: Person = { provider: 'main', sub: 'alice', claims: {} }
 
