@@ -14,7 +14,7 @@ const layers: readonly (readonly string[])[] = [
   ['running.ts'],
   ['gateway.ts', 'listeners.ts', 'lasting.ts'],
   ['assembly.ts'],
-  ['request', 'auth', 'admin'],
+  ['request', 'auth', 'admin', 'doctor'],
   ['tokens'],
   ['session', 'oidc'],
   ['store'],
