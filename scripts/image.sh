@@ -76,7 +76,15 @@ case $engine in
     # It builds, and runs well enough for this: in the host's network, as the image's user.
     container=$(buildah from --pull-never "$image")
     run() { buildah run ${RUN_FLAGS:-} --cap-drop all --volume "$work:/etc/sallyport:ro" "$container" -- "$@"; }
-    run node /app/dist/cli/main.js serve > "$work/log" 2>&1 &
+    # It has no `stop`: what starts the program inside tells it to end when its own input does.
+    mkfifo "$work/input"
+    # shellcheck disable=SC2016
+    run node -e 'const { spawn } = require("node:child_process")
+      const program = spawn("node", ["/app/dist/cli/main.js", "serve"], { stdio: ["ignore", "inherit", "inherit"] })
+      program.on("exit", code => process.exit(code ?? 1))
+      process.stdin.resume().on("end", () => program.kill("SIGTERM"))' < "$work/input" > "$work/log" 2>&1 &
+    running=$!
+    exec 3> "$work/input"
     ;;
   *)
     container=$("$engine" run -d --network host --read-only --cap-drop ALL --security-opt no-new-privileges \
@@ -101,12 +109,12 @@ mkdir -p "$out"
 run node -p "fs.readFileSync('/app/sbom.cdx.json', 'utf8')" > "$out/sbom.cdx.json"
 run node -p "fs.readFileSync('/app/licences.txt', 'utf8')" > "$out/licences.txt"
 if [ "$engine" = buildah ]; then
-  # The process that serves is in its own namespace: it is told by the one thing that both see.
-  run node -e "for (const id of fs.readdirSync('/proc')) try { if (fs.readFileSync('/proc/' + id + '/cmdline', 'utf8').includes('main.js\0serve')) process.kill(Number(id), 'SIGTERM') } catch {}"
-  wait || true
+  exec 3>&-
+  code=0
+  wait "$running" || code=$?
 else
   "$engine" stop -t 15 "$container" >/dev/null
   code=$("$engine" inspect -f '{{.State.ExitCode}}' "$container")
-  [ "$code" = 0 ] || { echo "image.sh: it ended with $code when told to stop" >&2; exit 1; }
 fi
+[ "$code" = 0 ] || { echo "image.sh: it ended with $code when told to stop" >&2; exit 1; }
 echo "$image: built with $engine, starts, answers, stops. $out/sbom.cdx.json and $out/licences.txt are its contents."

@@ -17,7 +17,7 @@ rm -rf "$target/dist/demo" "$target/dist/testing"
 
 cp package.json package-lock.json LICENSE "$target/"
 cd "$target"
-npm ci --omit=dev --workspaces=false --ignore-scripts --no-audit --no-fund --loglevel=error >&2
+npm ci --omit=dev --workspaces=false --ignore-scripts --prefer-offline --no-audit --no-fund --loglevel=error >&2
 # What the program does not have in production is no part of its manifest, or `npm sbom` misses it.
 npm pkg delete devDependencies workspaces scripts files
 rm package-lock.json
