@@ -19,7 +19,7 @@ import type { SignedIn } from '../session/session.ts'
 import { subjectOf } from '../session/subject.ts'
 import { decideAccess } from './access.ts'
 import { type Caller, type CallerDeps, createCallerStage } from './caller.ts'
-import { refuseCrossSite } from './cross-site.ts'
+import { refuseCrossSite, refuseForeignPage } from './cross-site.ts'
 import type { Forward } from './forward.ts'
 import type { Refuse } from './refuse.ts'
 import type { ForwardOutcome } from './relay.ts'
@@ -47,6 +47,7 @@ export function createStages(deps: StageDeps) {
   const { config, cors, now, metrics, beginTrace } = deps
   const proxies = createTrustedProxies(config.listen.trustedProxies)
   const checkCrossSite = refuseCrossSite(config.csrf)
+  const checkPage = refuseForeignPage(config.origins, config.csrf)
   const { nobody, readPresented, readHeld, readSession } = createSessionStage(deps)
   const isOwnPath = createOwnPathTest(config.paths.base)
 
@@ -122,6 +123,7 @@ export function createStages(deps: StageDeps) {
 
     /** Only what a cookie authenticates can be forged by another site. */
     refuseCrossSite(req: RequestHead, exchange: Exchange, route: RouteRule, presented: PresentedSession): void {
+      if (presented.isHandle) checkPage(req.headers)
       if (!presented.isPresent) return
       const { method, isNavigation, target } = exchange
       checkCrossSite({ headers: req.headers, method, origin: target.origin, kind: route.kind, isNavigation })
@@ -187,6 +189,7 @@ export function createStages(deps: StageDeps) {
     /** For our own endpoints: the session of a handle; null where the request brings none. */
     async readHeld({ headers }: IncomingMessage, exchange: Exchange): Promise<SignedIn | null> {
       const presented = readPresented(headers.cookie, headers.authorization)
+      if (presented.isHandle) checkPage(headers)
       return presented.isHandle ? await readHeld(null, presented.credential, exchange) : null
     },
 
