@@ -7,10 +7,10 @@ import { brokenStore } from '../support/broken-store.ts'
 import { eventually } from '../support/eventually.ts'
 import { makeClock, makeSecrets, startGateway, type TestGateway } from '../support/gateway.ts'
 import { type IdentityProvider, startIdentityProvider } from '../support/identity-provider.ts'
-import { makeTurns, roundMs, type Turns } from '../support/turns.ts'
+import { keepAliveMs, makeTurns, roundMs, type Turns } from '../support/turns.ts'
 import { createVisitor, type Visitor } from '../support/visitor.ts'
 import { openByHand, openWebSocket, type SocketServer, startSocketServer } from '../support/web-socket.ts'
-import { close, closing, frame, text } from '../support/web-socket-frames.ts'
+import { close, closing, frame, ping, text } from '../support/web-socket-frames.ts'
 
 let idp: IdentityProvider
 let upstream: SocketServer
@@ -63,7 +63,7 @@ describe('a WebSocket whose session ends', () => {
     assert.deepEqual([code, reason, wasClean], [4401, 'not_signed_in', true])
     assert.equal((await peer.closed()).code, 1001)
     assert.ok(peer.frames.every(one => one.isMasked))
-    await eventually(() => peer.socket.closed)
+    await eventually(peer.hasLost)
     await eventually(() => gateway.lines.some(({ event, status, route }) => event === 'request' && status === 101 && route === '/api/live'))
     await eventually(() => turns.count() === 0)
   })
@@ -88,7 +88,7 @@ describe('a WebSocket whose session ends', () => {
     await client.closed()
     client.send(text, 'too late')
     peer.send(text, 'too late as well')
-    await eventually(() => client.socket.closed)
+    await eventually(client.hasLost)
 
     assert.deepEqual([peer.texts(), client.texts()], [[], []])
   })
@@ -103,7 +103,7 @@ describe('a WebSocket whose session ends', () => {
 
     await signOut()
     await round()
-    await once(peer.socket, 'end')
+    await eventually(peer.hasLost)
     peer.socket.write(Buffer.concat([long.subarray(500), frame(text, 'and no more')]))
 
     assert.deepEqual(await client.closed(), { code: 4401, reason: 'not_signed_in' })
@@ -121,10 +121,10 @@ describe('a WebSocket whose session ends', () => {
     await signOut()
     await round()
 
-    await eventually(() => client.socket.closed)
+    await eventually(client.hasLost)
     assert.deepEqual(client.frames, [])
     assert.equal((await silent.closed()).code, 4401)
-    await eventually(() => upstream.peers.every(({ socket }) => socket.closed))
+    await eventually(() => upstream.peers.every(peer => peer.hasLost()))
   })
 
   it('WS-08 SES-08 runs out with it: frames are no activity, and neither is a store that is away an end', async () => {
@@ -136,7 +136,7 @@ describe('a WebSocket whose session ends', () => {
       peer.send(text, `${minute}`)
       gateway.clock.advance(60_000)
       await eventually(() => peer.texts().length === minute + 1)
-      turns.turn(roundMs)
+      await round()
     }
     state.isAway = true
     gateway.clock.advance(90_000)
@@ -162,13 +162,15 @@ describe('a WebSocket whose session ends', () => {
       await round()
     }
     assert.equal((await alice.session()).authenticated, true)
-    for (let minute = 0; minute < 31; minute += 1) {
-      client.send(9, `${minute}`)
+    for (let minute = 0; minute < 29; minute += 1) {
+      client.send(ping, `${minute}`)
       peer.send(text, `${minute}`)
       await eventually(() => client.texts().length === minute + 1 && peer.frames.length === 41 + minute)
       gateway.clock.advance(60_000)
-      turns.turn(roundMs)
+      await round()
     }
+    gateway.clock.advance(120_000)
+    await round()
 
     assert.deepEqual(await client.closed(), { code: 4401, reason: 'session_idle' })
   })
@@ -196,7 +198,7 @@ describe('a WebSocket when the program stops', () => {
       { code: 1001, reason: '' },
       { code: 1001, reason: '' },
     ])
-    await eventually(() => client.socket.closed && guest.socket.closed && upstream.peers.every(({ socket }) => socket.closed))
+    await eventually(() => client.hasLost() && guest.hasLost() && upstream.peers.every(peer => peer.hasLost()))
     assert.equal((await (await openByHand(gateway, '/public')).closed()).code, 1001)
   })
 
@@ -228,7 +230,7 @@ describe('a WebSocket of which one side is gone', () => {
     const peer = await upstream.peer()
     peer.socket.end(frame(text, 'whole').subarray(0, 5))
 
-    await eventually(() => client.socket.closed)
+    await eventually(client.hasLost)
 
     assert.deepEqual(client.frames, [])
   })
@@ -241,11 +243,13 @@ describe('a WebSocket of which one side is gone', () => {
     polite.socket.end()
     rude.socket.resetAndDestroy()
 
-    await eventually(() => upstream.peers.every(({ socket }) => socket.closed))
+    await eventually(() => upstream.peers.every(peer => peer.hasLost()))
     assert.deepEqual(
       upstream.peers.map(peer => peer.texts()),
       [['last words'], []],
     )
+    // This upstream does not leave by itself.
+    for (const _ of ['asked', 'not heard']) turns.turn(keepAliveMs)
     await eventually(() => gateway.lines.filter(({ event, status }) => event === 'request' && status === 101).length === 2)
   })
 
@@ -262,6 +266,6 @@ describe('a WebSocket of which one side is gone', () => {
 
     assert.equal((await client.closed()).code, 1000)
     assert.deepEqual(client.texts(), ['one more thing'])
-    await eventually(() => client.socket.closed && peer.socket.closed)
+    await eventually(client.hasLost)
   })
 })
