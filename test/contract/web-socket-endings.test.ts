@@ -249,7 +249,7 @@ describe('a WebSocket of which one side is gone', () => {
       [['last words'], []],
     )
     // This upstream does not leave by itself.
-    for (const _ of ['asked', 'not heard']) turns.turn(keepAliveMs)
+    for (const _ of ['heard', 'once', 'twice', 'three times']) turns.turn(keepAliveMs)
     await eventually(() => gateway.lines.filter(({ event, status }) => event === 'request' && status === 101).length === 2)
   })
 
