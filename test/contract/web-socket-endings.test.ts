@@ -189,7 +189,7 @@ describe('a WebSocket whose session ends', () => {
 })
 
 describe('a WebSocket when the program stops', () => {
-  it('WS-04 OPS-08 is closed with 1001, with a session or without', async () => {
+  it('WS-04 is closed with 1001, with a session or without', async () => {
     const [client, guest] = [await open(), await openByHand(gateway, '/public')]
 
     gateway.drain()

@@ -5,7 +5,7 @@ import { eventually } from '../support/eventually.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
 import { type IdentityProvider, startIdentityProvider } from '../support/identity-provider.ts'
 import { type ProxyProgram, startNginxInFront } from '../support/proxy-program.ts'
-import { firstResponse, sendRaw } from '../support/raw-http.ts'
+import { firstResponse, openSocket, readUntil } from '../support/raw-http.ts'
 import { makeTurns, roundMs } from '../support/turns.ts'
 import { createVisitor } from '../support/visitor.ts'
 import { handshake, openWebSocket, type SocketServer, startSocketServer } from '../support/web-socket.ts'
@@ -54,7 +54,13 @@ describe('nginx before the gateway', () => {
 
   it('WS-02 WS-03 brings a refusal back as it is', async () => {
     const [stranger, foreign] = await Promise.all(
-      [[], ['Origin: https://evil.test']].map(async lines => firstResponse(await sendRaw(nginx.port, handshake('/live', host, lines)))),
+      [[], ['Origin: https://evil.test']].map(async lines => {
+        const socket = await openSocket(nginx.port)
+        socket.write(handshake('/live', host, lines))
+        const answer = await readUntil(socket, text => text.endsWith('}'))
+        socket.destroy()
+        return firstResponse(answer)
+      }),
     )
 
     assert.deepEqual([stranger?.status, stranger?.header('sallyport-error')], [401, 'not_signed_in'])
