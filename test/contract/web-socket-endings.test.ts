@@ -220,7 +220,8 @@ describe('a WebSocket of which one side is gone', () => {
     upstream.peers[1]?.socket.resetAndDestroy()
 
     for (const client of clients) assert.equal((await client.closed()).code, 1014)
-    const lines = () => gateway.lines.filter(({ event, reason }) => event === 'answer_cut' && reason === 'websocket_cut')
+    const lines = () =>
+      gateway.lines.filter(({ event, status, route }) => event === 'answer_cut' && route === '/api/live' && status === undefined)
     await eventually(() => lines().length === 2)
     assert.equal(lines()[0]?.upstream, upstream.origin)
   })
