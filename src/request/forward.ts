@@ -83,11 +83,9 @@ export function createForward(deps: ForwardDeps): Forward {
     const latency = metrics.upstream(route.path)
     const assert = assertionFor(route)
     const namesPerson = Object.keys(route.identityHeaders).length > 0
-    const [ordinary, stream, socket] = [
-      pools.addressesFor(server, route.timeouts, 'ordinary'),
-      pools.addressesFor(server, route.timeouts, 'stream'),
-      pools.addressesFor(server, route.timeouts, 'socket'),
-    ]
+    const ordinary = pools.addressesFor(server, route.timeouts, 'ordinary')
+    const stream = pools.addressesFor(server, route.timeouts, 'stream')
+    const socket = route.websocket === null ? ordinary : pools.addressesFor(server, route.timeouts, 'socket')
 
     return function toServers(req, res, exchange, { signedIn, authorization }, withholds) {
       return new Promise((resolve, reject) => {
