@@ -66,8 +66,10 @@ export function createGateway(config: GatewayConfig, deps: GatewayDeps = {}): Ga
     stages.admitMethod(route, exchange.method)
     const presented = stages.readPresented(req, route)
     stages.refuseCrossSite(req, exchange, route, presented)
-    const session = await stages.readSession(exchange, route, presented)
+    const counting = stages.countRequest(exchange, route, presented)
+    const session = await stages.readSession(exchange, route, presented, counting)
     trail.subject = stages.subjectOf(session)
+    if (stages.countsUsers(route)) await stages.countUser(route, session)
     stages.decideAccess(req, route, session)
     return stages.freshToken(req, route, session)
   }

@@ -7,6 +7,7 @@ import type {
   GatewayConfig,
   Origin,
   ProviderConfig,
+  RequestRates,
   RouteRule,
   RouteToken,
   SealingKey,
@@ -40,6 +41,7 @@ export function buildConfig(
       host: listen.host ?? defaultListenHost(session.cookie),
       port: listen.port,
       trustedProxies: listen.trustedProxies,
+      maxConnections: listen.maxConnections,
       ...(listen.tls && { tls: { cert: Buffer.from(listen.tls.cert), key: Buffer.from(listen.tls.key) } }),
     },
     ...(admin && { admin: { host: admin.host, port: admin.port, tokens: adminTokens } }),
@@ -126,8 +128,14 @@ function buildRoute(options: RouteOptions, origins: readonly Origin[], upstream:
     require: { ...demands, ...(maxAge !== undefined && { maxAgeMs: maxAge }) },
     token: buildToken(token),
     timeouts: { connectMs: timeouts.connect, headersMs: timeouts.headers, idleMs: timeouts.idle },
-    limits: { bodyBytes: limits.body },
+    limits: { bodyBytes: limits.body, perMinute: buildRates(limits.perMinute) },
   }
+}
+
+function buildRates(perMinute: RouteOptions['limits']['perMinute']): RequestRates | null {
+  if (perMinute === undefined) return null
+  const none = { caller: null, session: null, user: null, address: null, route: null }
+  return typeof perMinute === 'number' ? { ...none, caller: perMinute } : { ...none, ...defined(perMinute) }
 }
 
 /**
