@@ -4,7 +4,7 @@ import { networkOf } from '../http/client-address.ts'
 import type { Provider } from '../oidc/provider.ts'
 import { chooserPage } from '../pages/chooser-page.ts'
 import type { AttemptInput, Attempts } from '../session/attempts.ts'
-import type { AdmitWithin, Limit } from '../store/limiter.ts'
+import type { AdmitWithin } from '../store/limiter.ts'
 import type { AttemptCookies } from './attempt-cookies.ts'
 import type { Bounce } from './bounce.ts'
 import type { FreshAfterLapse } from './lapsed.ts'
@@ -35,12 +35,13 @@ export function createLogin(deps: LoginDeps): RequestHandler {
   const { config, providers, attempts, cookies, admitWithin } = deps
   const { perMinute } = config.session.attempts
 
-  /** Anybody can begin a sign-in, and the store keeps each: without a bound it could be filled (docs/decisions/017). */
-  function attemptLimits(clientAddress: string): readonly Limit[] {
-    return [
-      { kind: 'attempts_address', perMinute: perMinute.address, whose: [networkOf(clientAddress)] },
-      { kind: 'attempts', perMinute: perMinute.all, whose: [] },
-    ]
+  /**
+   * Anybody can begin a sign-in, and the store keeps each: without a bound it could be filled (docs/decisions/017). One
+   * after the other, so that what is refused to one address uses up nothing of what is everybody's.
+   */
+  async function countAttempt(clientAddress: string): Promise<void> {
+    await admitWithin([{ kind: 'attempts_address', perMinute: perMinute.address, whose: [networkOf(clientAddress)] }])
+    await admitWithin([{ kind: 'attempts', perMinute: perMinute.all, whose: [] }])
   }
 
   return async function login(req, res) {
@@ -74,7 +75,7 @@ export function createLogin(deps: LoginDeps): RequestHandler {
     if (provider === undefined) throw new TypeError('a configured provider was not created')
     const { origin } = exchangeOf(res).target
     const asked = readLoginParams(query, provider.config)
-    await admitWithin(attemptLimits(exchangeOf(res).clientAddress))
+    await countAttempt(exchangeOf(res).clientAddress)
     const { params, ...rest } = keepFresh(asked, await freshnessOf(req, origin, provider), provider.config.authorizationParams)
     const { ticket, attempt } = await attempts.begin({ provider: provider.config.id, origin: origin.href, ...aim, ...rest })
     const url = await provider.authorizationUrl({
