@@ -79,6 +79,7 @@ export class Relay implements Passenger {
   }
 
   start(): void {
+    if (this.#isSettled) return
     this.#send(this.#pool, false)
   }
 
