@@ -50,7 +50,7 @@ describe('five thousand clients that drip', () => {
   it('A-121 MSG-12 are let go one after the other, and others are served meanwhile', { timeout: 60_000 }, async t => {
     const upstream = await startUpstream()
     t.after(() => upstream.close())
-    const { server, port } = await serveGateway(t, upstream.origin, { ...patient, headersTimeoutMs: 3000, bodyStalledMs: 3000 })
+    const { server, port } = await serveGateway(t, upstream.origin, { ...patient, headersTimeoutMs: 3000, bodyStalledMs: 1500 })
     const beginnings = [
       'GET / HTTP/1.1\r\nHost: a',
       `POST / HTTP/1.1\r\nHost: ${host}\r\nContent-Length: 100000\r\n\r\n`,
