@@ -31,7 +31,6 @@ export interface LimiterDeps {
 
 /** About 10 MB when full. Whoever comes then shares one bucket with all others of the kind. */
 const maxBuckets = 50_000
-const everybodyElse = 'everybody else'
 
 const refusals: Readonly<Record<CountKey['kind'], { readonly reason: string }>> = {
   session: { reason: 'rate_session' },
@@ -46,6 +45,7 @@ export function createLimiter({ store, key, now }: LimiterDeps): AdmitWithin {
   // Full ones, as the store told; and all that is counted while it is away.
   const local = createBuckets({ now, maxBuckets })
   const told = createBuckets({ now, maxBuckets })
+  const ofOthers = createBuckets({ now, maxBuckets: 100 })
 
   function idOf({ kind, whose }: Limit): string {
     return createHmac('sha256', key)
@@ -69,12 +69,12 @@ export function createLimiter({ store, key, now }: LimiterDeps): AdmitWithin {
 
   /** The store is away: neither is everybody let in, nor anybody kept out for that. */
   function countHere(kind: Limit['kind'], perMinute: number, id: string): number {
-    return local.add(id, perMinute) ?? local.add(`${kind} ${everybodyElse}`, perMinute) ?? 1
+    return local.add(id, perMinute) ?? ofOthers.add(kind, perMinute) ?? 1
   }
 
   /** Of a flood the audit hears once a minute, for each whose limit it is (LOG-08). */
   function tooMany(kind: Limit['kind'], id: string, waitMs: number): GatewayError {
-    const isNews = (told.add(id, 1) ?? told.add(everybodyElse, 1)) === 0
+    const isNews = (told.add(id, 1) ?? ofOthers.add('told', 1)) === 0
     const seconds = Math.max(1, Math.ceil(waitMs / 1000))
     return new GatewayError('too_many_requests', `more than the limit by ${kind}`, {
       headers: { 'retry-after': String(seconds) },
