@@ -11,7 +11,7 @@ import type { SignedIn } from '../session/session.ts'
 import type { Watch } from '../session/watch.ts'
 import type { AssertionFor } from './assertion.ts'
 import type { Caller } from './caller.ts'
-import { RequestBody, readFraming } from './forward-body.ts'
+import { isSmall, RequestBody, readFraming } from './forward-body.ts'
 import type { ForwardOutcome } from './forward-outcome.ts'
 import { Relay } from './relay.ts'
 import { createStaticFiles } from './static-files.ts'
@@ -83,9 +83,9 @@ export function createForward(deps: ForwardDeps): Forward {
     const latency = metrics.upstream(route.path)
     const assert = assertionFor(route)
     const namesPerson = Object.keys(route.identityHeaders).length > 0
-    const ordinary = pools.addressesFor(server, route.timeouts, 'ordinary')
-    const stream = pools.addressesFor(server, route.timeouts, 'stream')
-    const socket = route.websocket === null ? ordinary : pools.addressesFor(server, route.timeouts, 'socket')
+    const addressesFor = (kind: Parameters<typeof pools.addressesFor>[2]) => pools.addressesFor(server, route.timeouts, kind)
+    const [ordinary, stream, upload] = [addressesFor('ordinary'), addressesFor('stream'), addressesFor('upload')]
+    const socket = route.websocket === null ? ordinary : addressesFor('socket')
 
     return function toServers(req, res, exchange, { signedIn, authorization }, withholds) {
       return new Promise((resolve, reject) => {
@@ -94,10 +94,13 @@ export function createForward(deps: ForwardDeps): Forward {
           return
         }
         const { upgrade = null } = exchange
-        const addresses = upgrade !== null ? socket : req.headers.accept === 'text/event-stream' ? stream : ordinary
+        const framing = readFraming(req, route.limits.bodyBytes)
+        const isWaitedFor = isSmall(framing) && req.headers.expect === undefined
+        const isUpload = framing.kind !== 'none' && !isWaitedFor
+        const isStream = req.headers.accept === 'text/event-stream'
+        const addresses = upgrade !== null ? socket : isStream ? stream : isUpload ? upload : ordinary
         const pool = addresses.choose()
 
-        const framing = readFraming(req, route.limits.bodyBytes)
         const headers = upstreamHeaders({
           rawHeaders: req.rawHeaders,
           headers: req.headers,
@@ -135,7 +138,8 @@ export function createForward(deps: ForwardDeps): Forward {
           resolve,
           reject,
         })
-        relay.start()
+        if (isWaitedFor && body !== null) body.whenWhole(() => relay.start())
+        else relay.start()
       })
     }
   }
