@@ -35,6 +35,9 @@ async function open(target: string, lines: readonly string[] = []): Promise<{ cl
   return { client, peer: await upstream.peer(count) }
 }
 
+/** Written when both connections are closed. */
+const refusal = () => eventually(() => gateway.audit.find(({ event }) => event === 'refusal'))
+
 /** What of the bytes written by one side the network has taken: it takes no more once all buffers between here and the reader are full. */
 async function takenInTheEnd({ socket }: FramePeer): Promise<number> {
   const taken = () => socket.bytesWritten - socket.writableLength
@@ -70,7 +73,7 @@ describe('a client that does not keep to the limits', () => {
       await eventually(() => peer.hasLost())
       assert.equal(peer.texts()[0]?.length, 1024)
       assert.ok(peer.frames.slice(1).every(one => one.opcode === close || one.payload.length === 1000))
-      assert.equal(gateway.audit.find(({ event }) => event === 'refusal')?.reason, 'message_too_large')
+      assert.equal((await refusal()).reason, 'message_too_large')
     })
   }
 
@@ -92,7 +95,7 @@ describe('a client that does not keep to the limits', () => {
     assert.equal((await client.closed()).code, 1002)
     assert.equal((await peer.closed()).code, 1001)
     assert.deepEqual(peer.texts(), ['fine'])
-    assert.equal(gateway.audit.find(({ event }) => event === 'refusal')?.reason, 'frame_protocol')
+    assert.equal((await refusal()).reason, 'frame_protocol')
   })
 
   it('WS-06 is closed with 1008 for more than 10,000 frames in less than 10 s, pings among them', async () => {
@@ -109,7 +112,7 @@ describe('a client that does not keep to the limits', () => {
 
     assert.equal((await flooding.closed()).code, 1008)
     assert.equal(steady.hasLost(), false)
-    assert.equal(gateway.audit.find(({ event }) => event === 'refusal')?.reason, 'frame_rate')
+    assert.equal((await refusal()).reason, 'frame_rate')
   })
 
   it('WS-06 gets 429 in place of a 65th socket for its session, however many it asks for at once', async () => {
