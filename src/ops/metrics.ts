@@ -74,7 +74,7 @@ export function createMetrics({ now, clock = () => performance.now() }: MetricsD
   const ended = counter('sallyport_sessions_ended_total', 'Sessions that ended otherwise than by time', ['reason'])
   const replays = counter('sallyport_replays_total', 'Callbacks, codes and logout tokens that were presented again', ['route'])
   const waits = new Histogram({ name: 'sallyport_renewal_wait_seconds', help: 'What a request waited for a renewal', registers })
-  const webSockets = new Gauge({ name: 'sallyport_websockets', help: 'WebSockets that are open', registers })
+  const webSockets = new Gauge({ name: 'sallyport_websockets_open', help: 'WebSockets that are open', registers })
   const upstreamUp = new Gauge({
     name: 'sallyport_upstream_up',
     help: 'Whether an address that was out can be connected to again',
