@@ -40,17 +40,17 @@ export interface AuthorizeDeps extends BeginDeps {
  * neither read, made nor ended: who is signed in at the provider is for the approval page to show.
  *
  * @throws {GatewayError} to be shown on a page, as long as nobody knows where an answer may go: `bad_request` (NAT-09),
- *   `navigation_required`. What comes after is told to the client.
+ *   `navigation_required`, `too_many_requests`. What comes after is told to the client.
  */
 export function createAuthorize(deps: AuthorizeDeps): RequestHandler {
   const { config, requests, pushed, answer } = deps
 
   return async function authorize(req, res) {
     requireNavigation(req)
-    const { target } = exchangeOf(res)
-    const sent = onPage(() => (req.method === 'POST' ? readBodyParams(req) : readOAuthParams(target.query)))
+    const { target, clientAddress } = exchangeOf(res)
+    const sent = await onPage(async () => (req.method === 'POST' ? readBodyParams(req) : readOAuthParams(target.query)))
     const { params, take } = await findRequest(sent)
-    const addressed = onPage(() => requests.address(params))
+    const addressed = await onPage(() => requests.address(params, clientAddress))
     const to = { ...addressed, responseMode: modeOf(params) }
     try {
       const ask = requests.read(params, addressed)
@@ -127,9 +127,9 @@ function only(params: URLSearchParams, name: string): URLSearchParams {
 }
 
 /** What cannot be told to the client, because nobody knows yet whether it is one. */
-function onPage<Result>(run: () => Result): Result {
+async function onPage<Result>(run: () => Promise<Result>): Promise<Result> {
   try {
-    return run()
+    return await run()
   } catch (error) {
     if (!(error instanceof OAuthError)) throw error
     throw new GatewayError('bad_request', error.message, error.reason === undefined ? {} : { reason: error.reason })
