@@ -6,7 +6,7 @@ import { OAuthError } from './oauth-error.ts'
 import { isPublicAddress } from './public-address.ts'
 
 /** For everything: to resolve, to connect and to read. A person waits for it. */
-const limitMs = 3_000
+const usualLimitMs = 3_000
 /** As much as draft-ietf-oauth-client-id-metadata-document recommends. */
 const limitBytes = 5 * 1024
 
@@ -36,7 +36,7 @@ const ownNetwork: Network = {
  * It reaches nothing that the internet does not (ASVS 1.3.6): the host is resolved once, every address must be public, and the connection goes to one of those, whatever
  * the name resolves to by then. Redirects are not followed, nothing of ours is sent, time and size are bounded.
  */
-export function createFetchDocument({ resolve, connect: open }: Network = ownNetwork): FetchDocument {
+export function createFetchDocument({ resolve, connect: open }: Network = ownNetwork, limitMs = usualLimitMs): FetchDocument {
   async function findAddress(hostname: string, signal: AbortSignal): Promise<string> {
     const addresses = await within(signal, resolve(hostname))
     // One that is not public among others is no accident.

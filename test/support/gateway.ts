@@ -39,6 +39,8 @@ export interface TestGatewayOptions {
   readonly secrets?: Readonly<Record<string, string>>
   readonly clock?: TestGateway['clock']
   readonly every?: GatewayDeps['every']
+  /** In place of the public internet, which no test asks. */
+  readonly fetchDocument?: GatewayDeps['fetchDocument']
   readonly host?: string
 }
 
@@ -94,6 +96,7 @@ export async function startGateway(options: TestGatewayOptions = {}): Promise<Te
     auditTo: collect(audit, written),
     ...(options.store === undefined ? {} : { store: options.store }),
     ...(options.every === undefined ? {} : { every: options.every }),
+    ...(options.fetchDocument === undefined ? {} : { fetchDocument: options.fetchDocument }),
   })
   const server = createPublicServer(config.listen, gateway.handler, { upgrade: gateway.upgrade })
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))

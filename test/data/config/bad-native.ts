@@ -19,8 +19,8 @@ export const badNative: readonly BadConfig[] = [
     ['at an address', 'https://192.0.2.7/client.json', /must have a public host name/],
     ['at an IPv6 address', 'https://[2001:db8::7]/client.json', /must be https:\/\/, a host/],
     ['on this machine', 'https://localhost/client.json', /must have a public host name/],
-    ['with a query', 'https://tool.example/client.json?v=1', /without user name, query/],
-    ['with dots in its path', 'https://tool.example/a/../client.json', /written as the URL standard writes it/],
+    ['with a query', 'https://tool.example/client.json?v=1', /must be https:\/\/, a host/],
+    ['with dots in its path', 'https://tool.example/a/../client.json', /must be written as the URL standard writes it/],
   ] as const).map(([where, id, says]) =>
     atEnd(`a document of a client ${where}`, `native: { clientIdMetadata: { allow: ["${id}"], scopes: [x] } } #!\n`, new RegExp(`native\\.clientIdMetadata\\.allow\\[0\\]: ${says.source}`)),
   ),
