@@ -51,11 +51,24 @@ export function describeGateway(parts: Parts) {
     pages: { name: 'Sallyport demo' },
     routes: [
       { path: '/api/orders', methods: ['GET', 'POST'], require: { scopes: ['orders.read'] }, ...toApi },
+      { path: '/mcp', methods: ['POST'], require: { scopes: ['orders.read'] }, ...toApi },
       { path: '/api/ops', methods: ['GET'], require: { claims: { groups: ['ops'] } }, ...toApi },
       { path: '/reports', access: 'signed-in', ...toWeb },
       { path: '/ops', access: 'signed-in', require: { claims: { groups: ['ops'] } }, ...toWeb },
       { path: '/', access: 'optional', ...toWeb },
     ],
+    native: {
+      clients: {
+        cli: {
+          name: 'Demo command line',
+          redirects: ['loopback'],
+          scopes: ['orders.read', 'orders.write', 'sessions'],
+          device: true,
+          delegate: true,
+        },
+        mcp: { name: 'MCP client', redirects: ['loopback', 'http://localhost/callback'], scopes: ['orders.read', 'orders.write'] },
+      },
+    },
     log: { level: 'warn' },
   }
 }
