@@ -1,6 +1,7 @@
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http'
 import { createServer } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
+import type { GatewayDeps } from '../../src/assembly.ts'
 import { compileConfig } from '../../src/config/compile.ts'
 import { makeSecrets } from '../../src/demo/development-secrets.ts'
 import { audience, clientId, describeGateway } from '../../src/demo/gateway-config.ts'
@@ -44,15 +45,18 @@ const anywhere = (name: string) => ({ host: '127.0.0.1', name, port: 0, spare: 0
  *
  * @param change edits the configuration before it is compiled
  * @param front what browsers reach in place of the gateway itself
+ * @param deps of the gateway
  */
 export async function startStage({
   https,
   change,
   front = gateway => gateway.handler,
+  deps = {},
 }: {
   readonly https: boolean
   readonly change?: (config: Described) => object
   readonly front?: (gateway: Gateway) => RequestListener
+  readonly deps?: Pick<GatewayDeps, 'fetchDocument'>
 }): Promise<Stage> {
   const certificate = https ? makeCertificate([names.gateway, names.provider]) : undefined
   const tls = certificate === undefined ? undefined : { cert: Buffer.from(certificate.cert), key: Buffer.from(certificate.key) }
@@ -88,6 +92,7 @@ export async function startStage({
   let ahead = 0
   const audit: AuditLine[] = []
   const gateway = createGateway(compileConfig(change?.(described) ?? described, { env: { ...secrets, CA: certificate?.cert } }), {
+    ...deps,
     now: () => Date.now() + ahead,
     auditTo: { write: (line: string) => void audit.push(JSON.parse(line) as AuditLine) },
   })
