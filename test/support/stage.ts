@@ -44,15 +44,18 @@ const anywhere = (name: string) => ({ host: '127.0.0.1', name, port: 0, spare: 0
  *
  * @param change edits the configuration before it is compiled
  * @param front what browsers reach in place of the gateway itself
+ * @param inFront starts a server of its own before the gateway, whose address it is told; its origin is what browsers see
  */
 export async function startStage({
   https,
   change,
   front = gateway => gateway.handler,
+  inFront,
 }: {
   readonly https: boolean
   readonly change?: (config: Described) => object
   readonly front?: (gateway: Gateway) => RequestListener
+  readonly inFront?: (gateway: string) => Promise<Running>
 }): Promise<Stage> {
   const certificate = https ? makeCertificate([names.gateway, names.provider]) : undefined
   const tls = certificate === undefined ? undefined : { cert: Buffer.from(certificate.cert), key: Buffer.from(certificate.key) }
@@ -66,13 +69,18 @@ export async function startStage({
   let handler: RequestListener = (_req, res) => res.writeHead(503).end()
   const settings = { host: '127.0.0.1', port: 0, trustedProxies: [], ...(tls === undefined ? {} : { tls }) }
   const entrance = createPublicServer(settings, (req, res) => handler(req, res))
-  const gatewayOrigin = await start(entrance, https ? names.gateway : 'localhost')
+  let origin = await start(entrance, https ? names.gateway : 'localhost')
+  if (inFront !== undefined) {
+    const server = await inFront(origin)
+    running.push(server)
+    origin = server.origin
+  }
 
   const providerServer = tls === undefined ? createServer() : createTlsServer(tls)
   const issuer = await start(providerServer, https ? names.provider : '127.0.0.1')
   const secrets = makeSecrets()
   const [alice, bob] = makePeople()
-  const client = { id: clientId, secret: secrets.CLIENT_SECRET, origin: gatewayOrigin }
+  const client = { id: clientId, secret: secrets.CLIENT_SECRET, origin }
   const issued = new Set<string>()
   const answer = watchTokens(await createIdentityProvider(issuer, { client, people: [alice, bob], audience }), issued)
   providerServer.on('request', answer)
@@ -83,7 +91,7 @@ export async function startStage({
   const web = await startWeb({ place: anywhere('127.0.0.1'), providerOrigin: issuer })
   running.push(api, web)
 
-  const parts = { gateway: gatewayOrigin, provider: issuer, api: api.origin, web: web.origin }
+  const parts = { gateway: origin, provider: issuer, api: api.origin, web: web.origin }
   const described = describe(parts, certificate?.cert)
   let ahead = 0
   const audit: AuditLine[] = []
@@ -94,7 +102,7 @@ export async function startStage({
   handler = front(gateway)
 
   return {
-    gateway: gatewayOrigin,
+    gateway: origin,
     provider: issuer,
     people: { alice, bob },
     cookieName: https ? '__Host-Http-sallyport' : 'sallyport',
