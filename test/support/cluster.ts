@@ -50,6 +50,10 @@ export interface ClusterOptions {
   readonly provider?: (name: string) => Readonly<Record<string, unknown>>
   readonly session?: Readonly<Record<string, unknown>>
   readonly redisArgs?: readonly string[]
+  /** More routes. */
+  readonly routes?: readonly object[]
+  /** Gateways that tell their memory: see startGatewayProcess. */
+  readonly isWatched?: boolean
 }
 
 /** The APIs that have a token of their own; each behind a route of the first label's name. */
@@ -85,7 +89,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const start: Cluster['start'] = async (session = {}, moreEnv = {}) => {
     Object.assign(env, moreEnv)
     const config = describe(idps, upstream.origin, options, session)
-    const replica = await startGatewayProcess({ host, config, env })
+    const replica = await startGatewayProcess({ host, config, env, isWatched: options.isWatched ?? false })
     all.push(replica)
     return replica
   }
@@ -169,6 +173,7 @@ function describe(
       route('/api/orders', { audience: orders, scopes: ['orders.read'] }),
       route('/api/billing', { audience: billing, scopes: ['billing.read'] }),
       { path: '/', upstream, access: 'anyone' },
+      ...(options.routes ?? []),
     ],
   }
 }
