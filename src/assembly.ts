@@ -13,6 +13,7 @@ import { createAudit } from './ops/audit.ts'
 import type { LogFields } from './ops/fields.ts'
 import { createLog, describeFailure, type Log, openOutput } from './ops/log.ts'
 import { createForward } from './request/forward.ts'
+import { createOpenSockets } from './request/open-sockets.ts'
 import { createRefuse } from './request/refuse.ts'
 import { createStages, type Stages } from './request/stages.ts'
 import { createUpstreamPools } from './request/upstream-pools.ts'
@@ -110,8 +111,24 @@ export function assemble(config: GatewayConfig, deps: GatewayDeps): Assembly {
   const cors = createCors(config.csrf.allowedOrigins)
   const pools = createUpstreamPools({ now, log })
   const forward = createForward({ config, cors, pools, watch })
+  const sockets = createOpenSockets({ watch, families, every, now })
   const refuse = createRefuse({ config, cors, audit, log })
-  const stages = createStages({ config, now, log, cors, cookie, readCookie, families, freshToken, renew, clientTokens, forward, refuse })
+  const stages = createStages({
+    config,
+    now,
+    log,
+    cors,
+    cookie,
+    readCookie,
+    families,
+    freshToken,
+    renew,
+    clientTokens,
+    forward,
+    refuse,
+    sockets,
+    audit,
+  })
   const verification = createVerification({ config, refuse: createRefuse({ config, cors, audit, log, isAsked: true }) })
   const endpoints = createEndpoints(
     config,
@@ -148,9 +165,13 @@ export function assemble(config: GatewayConfig, deps: GatewayDeps): Assembly {
     admin,
     store,
     log,
-    drain: watch.close,
+    drain() {
+      watch.close()
+      void sockets.close()
+    },
     async close() {
       watch.close()
+      await sockets.close()
       stopSweeping()
       await pools.close()
       // In this order: a renewal that loses to a logout has tokens to give back.

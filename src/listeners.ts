@@ -3,6 +3,10 @@ import https from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import type { GatewayConfig } from './config/config.ts'
 import { describeError, type GatewayErrorCode } from './errors.ts'
+import { asksForWebSocket } from './http/web-socket-handshake.ts'
+
+/** Takes a connection whose request asks to leave HTTP; `head` is what the client has sent behind it. */
+export type UpgradeListener = (req: http.IncomingMessage, socket: Socket, head: Buffer) => void
 
 /**
  * Limits of every port. A slow client costs a socket for these long, no longer (RFC 9112 §9.5); the
@@ -20,9 +24,25 @@ export const limits = {
 
 const closeIdleEveryMs = 100
 
-/** Creates the public server, http or https as `listen.tls` says; it does not listen yet. */
-export function createPublicServer({ tls }: GatewayConfig['listen'], handler: RequestListener): Server {
-  return createServer(tls, handler)
+/** What server.close() waits for, but closeAllConnections() does not know: connections that were handed over. */
+const handedOver = new WeakMap<Server, Set<Socket>>()
+
+/**
+ * Creates the public server, http or https as `listen.tls` says; it does not listen yet.
+ *
+ * @param upgrade gets the handshakes of WebSockets, and nothing else: other requests with Upgrade are answered as if they
+ *   had none. Without it so are handshakes.
+ */
+export function createPublicServer({ tls }: GatewayConfig['listen'], handler: RequestListener, upgrade?: UpgradeListener): Server {
+  if (upgrade === undefined) return createServer(tls, handler)
+  const server = createServer(tls, handler, asksForWebSocket)
+  const sockets = new Set<Socket>()
+  handedOver.set(server, sockets)
+  return server.on('upgrade', (req, socket: Socket, head) => {
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
+    upgrade(req, socket, head)
+  })
 }
 
 /** Creates the server of the admin port: http, with the limits of the public one. */
@@ -35,7 +55,12 @@ export function createForwardAuthServer(handler: RequestListener): Server {
   return createServer(undefined, handler)
 }
 
-function createServer(tls: GatewayConfig['listen']['tls'], handler: RequestListener): Server {
+/** @param isUpgrade which requests go to the listener for upgrades: with one that says yes there must be one */
+function createServer(
+  tls: GatewayConfig['listen']['tls'],
+  handler: RequestListener,
+  isUpgrade: (req: http.IncomingMessage) => boolean = () => false,
+): Server {
   const options = {
     maxHeaderSize: limits.maxHeaderBytes,
     headersTimeout: limits.headersTimeoutMs,
@@ -45,6 +70,7 @@ function createServer(tls: GatewayConfig['listen']['tls'], handler: RequestListe
     insecureHTTPParser: false,
     // A stage refuses repeated lines by name; Node's own joining would hide them.
     joinDuplicateHeaders: false,
+    shouldUpgradeCallback: isUpgrade,
     noDelay: true,
   }
   const server: Server =
@@ -69,7 +95,10 @@ export function listen(server: Server, { host, port }: { readonly host: string; 
 /** Stops listening, lets running requests finish within `graceMs`, then closes what is left. */
 export function closeServer(server: Server, graceMs: number): Promise<void> {
   return new Promise(resolve => {
-    const timer = setTimeout(() => server.closeAllConnections(), graceMs)
+    const timer = setTimeout(() => {
+      server.closeAllConnections()
+      for (const socket of handedOver.get(server) ?? []) socket.destroy()
+    }, graceMs)
     // A connection whose request has just been answered is kept alive for a next one, which is not to come.
     const idle = setInterval(() => server.closeIdleConnections(), closeIdleEveryMs)
     server.close(() => {

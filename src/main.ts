@@ -12,7 +12,7 @@ const graceMs = 10_000
 export async function serve(files: readonly string[]): Promise<void> {
   const config = loadConfig(files)
   const gateway = createGateway(config)
-  const server = createPublicServer(config.listen, gateway.handler)
+  const server = createPublicServer(config.listen, gateway.handler, gateway.upgrade)
   const admin = gateway.adminHandler === null ? null : createAdminServer(gateway.adminHandler)
   const forwardAuth = gateway.forwardAuthHandler === null ? null : createForwardAuthServer(gateway.forwardAuthHandler)
 

@@ -43,13 +43,14 @@ function checkUpstream(options: Partial<RouteOptions>, path: ConfigPath, { forwa
     report([...path, 'upstream'], 'is missing: add it. A route can do without only where forwardAuth is configured and a proxy serves it')
     return
   }
-  const { preserveHost, stripPrefix, setHeaders = {}, timeouts, limits } = options
+  const { preserveHost, stripPrefix, setHeaders = {}, timeouts, limits, websocket } = options
   const idle = {
     preserveHost: preserveHost === true,
     stripPrefix: stripPrefix === true,
     setHeaders: Object.keys(setHeaders).length > 0,
     timeouts: differs(timeouts, routeSchema.shape.timeouts.parse(undefined)),
     limits: differs(limits, routeSchema.shape.limits.parse(undefined)),
+    websocket: websocket !== undefined,
   }
   for (const [name, isWritten] of Object.entries(idle)) {
     if (isWritten)

@@ -248,4 +248,11 @@ export interface RouteRule {
   readonly setHeaders: Readonly<Record<string, string>>
   readonly timeouts: { readonly connectMs: number; readonly headersMs: number; readonly idleMs: number }
   readonly limits: { readonly bodyBytes: number }
+  /** Null: no WebSocket is opened through the route. */
+  readonly websocket: {
+    /** Origins whose pages may open one beside the request's own, serialised. */
+    readonly origins: readonly string[]
+    /** What counts as activity of the session: the handshake alone, or messages of the client as well. */
+    readonly activity: 'handshake' | 'frames'
+  } | null
 }

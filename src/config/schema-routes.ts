@@ -4,7 +4,7 @@ import { nearestName } from './nearest.ts'
 import { claimDemands, claimName, scopes } from './schema-provider.ts'
 import { token } from './schema-token.ts'
 import { upstream } from './schema-upstream.ts'
-import { distinct, duration, flag, judgedText, oneOrMore, path, size, text } from './schema-values.ts'
+import { distinct, duration, flag, judgedText, oneOrMore, origin, path, size, text } from './schema-values.ts'
 
 const method = () =>
   judgedText(value => {
@@ -71,9 +71,23 @@ export const route = z.strictObject({
     .prefault({})
     .describe('How long to wait for the upstream.'),
   limits: z
-    .strictObject({ body: size('100GiB').prefault('10MiB').describe('Largest request body (size).') })
+    .strictObject({
+      body: size('100GiB').prefault('10MiB').describe('Largest request body, and largest message from the client over a WebSocket (size).'),
+    })
     .prefault({})
     .describe('What a request may be at most.'),
+  websocket: z
+    .strictObject({
+      origins: distinct(origin())
+        .default([])
+        .describe('Origins whose pages may open one, beside those that the route is served on, each for itself.'),
+      activity: z
+        .enum(['handshake', 'frames'])
+        .default('handshake')
+        .describe('What keeps the session from falling idle: opening one, or also the messages that the client sends.'),
+    })
+    .optional()
+    .describe('Lets WebSockets through; {} is enough. Without it: a handshake is refused.'),
 })
 
 export type RouteOptions = z.output<typeof route>

@@ -22,4 +22,6 @@ export interface Exchange {
   readonly target: Target
   /** Whether a person would see the answer: a top-level GET navigation. */
   readonly isNavigation: boolean
+  /** Only on the handshake of a WebSocket. */
+  readonly upgrade?: 'websocket'
 }

@@ -10,7 +10,8 @@ import type { SignedIn } from '../session/session.ts'
 import type { Watch } from '../session/watch.ts'
 import type { Caller } from './caller.ts'
 import { RequestBody, readFraming } from './forward-body.ts'
-import { type ForwardOutcome, Relay } from './relay.ts'
+import type { ForwardOutcome } from './forward-outcome.ts'
+import { Relay } from './relay.ts'
 import { createStaticFiles } from './static-files.ts'
 import { createUpstreamPath } from './upstream-path.ts'
 import type { UpstreamPools } from './upstream-pools.ts'
@@ -76,9 +77,10 @@ export function createForward(deps: ForwardDeps): Forward {
     const upstreamPath = createUpstreamPath(route)
     const upstreamHeaders = createUpstreamHeaders(route, { isOwnCookie, identityNames })
     const namesPerson = Object.keys(route.identityHeaders).length > 0
-    const [ordinary, stream] = [
+    const [ordinary, stream, socket] = [
       pools.addressesFor(server, route.timeouts, 'ordinary'),
       pools.addressesFor(server, route.timeouts, 'stream'),
+      pools.addressesFor(server, route.timeouts, 'socket'),
     ]
 
     return function toServers(req, res, exchange, { signedIn, authorization }, withholds) {
@@ -87,7 +89,8 @@ export function createForward(deps: ForwardDeps): Forward {
           resolve({ result: 'client_left', status: null })
           return
         }
-        const addresses = req.headers.accept === 'text/event-stream' ? stream : ordinary
+        const { upgrade = null } = exchange
+        const addresses = upgrade !== null ? socket : req.headers.accept === 'text/event-stream' ? stream : ordinary
         const pool = addresses.choose()
 
         const framing = readFraming(req, route.limits.bodyBytes)
@@ -112,6 +115,7 @@ export function createForward(deps: ForwardDeps): Forward {
             headers,
             body,
             headersTimeout: route.timeouts.headersMs,
+            upgrade,
             servername: '',
           },
           body,
