@@ -21,7 +21,7 @@ import.meta.hot.accept('./greeting.js', changed => show(changed.greeting))`,
 export interface WatchedPage {
   readonly page: Page
   readonly complaints: readonly string[]
-  /** Vite's sockets: their addresses, and what came through them. */
+  /** The sockets of all that it showed: their addresses, and what came through them. */
   readonly sockets: readonly { readonly url: string; readonly frames: readonly string[] }[]
 }
 
@@ -49,7 +49,8 @@ export async function signInToApp({ page }: WatchedPage, stage: Stage): Promise<
 
 /** Saves a module, and sees the page take it without being loaded again. */
 export async function seeHotUpdate({ page, sockets }: WatchedPage, vite: ViteServer): Promise<void> {
-  await eventually(() => sockets.at(-1)?.frames.some(frame => frame.includes('"connected"')))
+  const newest = () => sockets.findLast(({ url }) => !url.includes('/api/'))
+  await eventually(() => newest()?.frames.some(frame => frame.includes('"connected"')))
   await page.evaluate(() => Object.assign(window, { isSamePage: true }))
 
   await vite.edit('greeting.js', `export const greeting = 'Good evening'`)
@@ -63,5 +64,17 @@ export function callApi(page: Page): Promise<readonly [number, unknown]> {
   return page.evaluate(async () => {
     const answer = await fetch('/api/orders')
     return [answer.status, await answer.json()] as const
+  })
+}
+
+/** What a script of the page gets back over a socket, null when it is not let in. */
+export function callOverSocket(page: Page): Promise<string | null> {
+  return page.evaluate(() => {
+    const socket = new WebSocket(`${location.origin.replace('http', 'ws')}/api/feed`)
+    return new Promise<string | null>(resolve => {
+      socket.onopen = () => socket.send('hello')
+      socket.onmessage = ({ data }) => resolve(String(data))
+      socket.onclose = () => resolve(null)
+    })
   })
 }

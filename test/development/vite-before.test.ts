@@ -6,22 +6,26 @@ import { developmentSample, layOver, startVite, type ViteServer } from '../suppo
 import { type Described, type Stage, startStage } from '../support/stage.ts'
 import { findLeaks, recordTraffic } from '../support/traffic.ts'
 import { signOut } from '../support/visitor-in-browser.ts'
-import { callApi, openWatched, seeHotUpdate, signInToApp, viteApp } from './vite-app.ts'
+import { type SocketServer, startSocketServer } from '../support/web-socket.ts'
+import { callApi, callOverSocket, openWatched, seeHotUpdate, signInToApp, viteApp } from './vite-app.ts'
 
 const heading = 'Vite before the gateway'
 
 describe('Vite before the gateway, as docs/development.md has it', () => {
   let stage: Stage
   let vite: ViteServer
+  let feed: SocketServer
   let browser: Browser
 
   before(async () => {
+    feed = await startSocketServer({ echoes: true })
     stage = await startBehindVite(config => config)
     browser = await launchBrowser()
   })
 
   after(async () => {
     await browser?.close()
+    await feed?.close()
     await (stage ?? vite)?.close()
   })
 
@@ -36,7 +40,7 @@ describe('Vite before the gateway, as docs/development.md has it', () => {
       },
       change(config: Described) {
         const api = config.routes[0]?.upstream ?? ''
-        const sample = { 'http://localhost:5173': vite.origin, 'http://127.0.0.1:8082': api }
+        const sample = { 'http://localhost:5173': vite.origin, 'http://127.0.0.1:8082': api, 'http://127.0.0.1:8084': feed.origin }
         return layOver(
           config,
           developmentSample(heading, 'yaml', { ...sample, 'http://127.0.0.1:5173': vite.origin.replace('localhost', '127.0.0.1') }),
@@ -53,6 +57,7 @@ describe('Vite before the gateway, as docs/development.md has it', () => {
 
     await signInToApp(watched, stage)
     const [status, answer] = await callApi(page)
+    const echo = await callOverSocket(page)
     await seeHotUpdate(watched, vite)
     await traffic.look(page)
     await signOut(page)
@@ -61,6 +66,9 @@ describe('Vite before the gateway, as docs/development.md has it', () => {
 
     assert.equal(status, 200, JSON.stringify(answer))
     assert.equal((await callApi(page))[0], 401)
+    const [, token = ''] = feed.handshakes[0]?.headers.authorization?.split(' ') ?? []
+    assert.deepEqual([echo, stage.issued.has(token)], ['hello', true])
+    assert.deepEqual([await callOverSocket(page), feed.handshakes.length], [null, 1])
     assert.deepEqual(findLeaks(await traffic.seen(), [...stage.issued]), [])
     assert.deepEqual(watched.complaints, [])
     await context.close()

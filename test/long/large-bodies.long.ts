@@ -67,11 +67,16 @@ describe('a body of 1 GiB, for a reader that is slow and at times does not read 
       resolve(sent)
     }
     const asked = ask('GET').end()
-    const received = await watch('download', reading, () => sentBytes(), async () => {
-      const [answer] = (await once(asked, 'response')) as [IncomingMessage]
-      assert.equal(answer.statusCode, 200)
-      return reading.read(answer)
-    })
+    const received = await watch(
+      'download',
+      reading,
+      () => sentBytes(),
+      async () => {
+        const [answer] = (await once(asked, 'response')) as [IncomingMessage]
+        assert.equal(answer.statusCode, 200)
+        return reading.read(answer)
+      },
+    )
 
     assert.equal(received, await (await promise).hash)
     assert.equal(reading.bytes(), gibibyte)

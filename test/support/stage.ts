@@ -68,7 +68,12 @@ export async function startStage({
 
   let handler: RequestListener = (_req, res) => res.writeHead(503).end()
   const settings = { host: '127.0.0.1', port: 0, trustedProxies: [], ...(tls === undefined ? {} : { tls }) }
-  const entrance = createPublicServer(settings, (req, res) => handler(req, res))
+  let upgrade: Gateway['upgrade'] = (_req, socket) => void socket.destroy()
+  const entrance = createPublicServer(
+    settings,
+    (req, res) => handler(req, res),
+    (req, socket, head) => upgrade(req, socket, head),
+  )
   let origin = await start(entrance, https ? names.gateway : 'localhost')
   if (inFront !== undefined) {
     const server = await inFront(origin)
@@ -100,6 +105,7 @@ export async function startStage({
     auditTo: { write: (line: string) => void audit.push(JSON.parse(line) as AuditLine) },
   })
   handler = front(gateway)
+  upgrade = gateway.upgrade
 
   return {
     gateway: origin,
