@@ -42,7 +42,7 @@ after(async () => {
 })
 
 describe('a body of 1 GiB, for a reader that is slow and at times does not read at all', () => {
-  it('goes up whole, at flat memory', limit, async () => {
+  it('PXY-15 goes up whole, at flat memory', limit, async () => {
     const reading = readSlowly()
     serve = (req, res) => void reading.read(req).then(hash => res.end(hash))
     const asked = ask('PUT')
@@ -57,7 +57,7 @@ describe('a body of 1 GiB, for a reader that is slow and at times does not read 
     assert.equal(reading.bytes(), gibibyte)
   })
 
-  it('comes down whole, at flat memory', limit, async () => {
+  it('PXY-15 comes down whole, at flat memory', limit, async () => {
     const reading = readSlowly()
     const { promise, resolve } = Promise.withResolvers<ReturnType<typeof writeBody>>()
     let sentBytes = () => 0

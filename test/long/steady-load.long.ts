@@ -19,7 +19,7 @@ const callers = 12
 // Steady, and not all that the machine can: others need it, too.
 const restMs = 20
 // A leak of one small object for each request would be several times as much.
-const bounds = { heapMiB: 8, rssMiB: 48 }
+const bounds = { heapMiB: 6, rssMiB: 32 }
 
 let cluster: Cluster
 
