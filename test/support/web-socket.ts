@@ -15,6 +15,8 @@ export interface FramePeer {
   send(opcode: number, payload: string | Buffer, options?: FrameOptions): void
   /** The texts of all messages of one frame so far. */
   texts(): string[]
+  /** Whether the other side is gone, or has at least said its last. */
+  hasLost(): boolean
   /** The code and the word of the close frame; waits for it. */
   closed(): Promise<{ readonly code: number; readonly reason: string }>
 }
@@ -36,6 +38,7 @@ export function framePeer(socket: Socket, isMasked: boolean, first: Buffer = Buf
     frames,
     send: (opcode, payload, options = {}) => void socket.write(frame(opcode, payload, { isMasked, ...options })),
     texts: () => frames.filter(one => one.opcode === 1).map(one => String(one.payload)),
+    hasLost: () => socket.readableEnded || socket.closed,
     async closed() {
       const { payload } = await eventually(() => frames.find(one => one.opcode === close))
       return { code: payload.readUInt16BE(0), reason: String(payload.subarray(2)) }
