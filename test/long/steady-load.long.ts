@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { Agent, type IncomingMessage, request } from 'node:http'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as wait } from 'node:timers/promises'
 import { type Cluster, startCluster } from '../support/cluster.ts'
@@ -24,7 +25,9 @@ const bounds = { heapMiB: 6, rssMiB: 32 }
 let cluster: Cluster
 
 before(async () => {
-  cluster = await startCluster({ replicas: 1, isWatched: true })
+  // The provider ends the grant when a refresh token is used twice, as happens after an answer that came too late: a
+  // machine that stands still for two seconds would cost a session, and that is not what is looked at here.
+  cluster = await startCluster({ replicas: 1, isWatched: true, provider: () => ({ timeout: '30s' }) })
   cluster.idp.setAccessTokenSeconds(accessTokenSeconds)
 })
 
@@ -51,7 +54,7 @@ describe(`${loadSeconds} s of steady load`, () => {
       const asked = request({ agent, host: '127.0.0.1', port: gateway.port, method: body ? 'POST' : 'GET', path, headers }).end(body)
       const [answer] = (await once(asked, 'response')) as [IncomingMessage]
       await once(answer.resume(), 'end')
-      note(`${body ? 'POST' : 'GET'} ${path} ${answer.statusCode}`)
+      note([body ? 'POST' : 'GET', path, answer.headers['sallyport-error'] ?? answer.statusCode].join(' '))
     }
 
     const form = Buffer.alloc(16 * 1024, 'x')
@@ -98,6 +101,9 @@ describe(`${loadSeconds} s of steady load`, () => {
       return gateway.memory('settle')
     }
 
+    // The provider is in this process: while that stands still, renewals wait.
+    const pauses = monitorEventLoopDelay()
+    pauses.enable()
     await load(warmUpSeconds)
     const beforeLoad = await settled()
     for (const what of Object.keys(counts)) delete counts[what]
@@ -110,17 +116,19 @@ describe(`${loadSeconds} s of steady load`, () => {
     const refreshes = idp.refreshes() - refreshesBefore
     agent.destroy()
 
-    tell('answers', JSON.stringify({ ...counts, refreshes }))
+    tell('answers', JSON.stringify({ ...counts, refreshes, reuses: idp.reuses() }))
+    tell('longest pause of the provider', `${Math.round(pauses.max / 1e6)} ms`)
+    const since = gateway.lines.slice(linesBefore)
+    assert.deepEqual(
+      since.filter(({ level, event, outcome }) => level !== 'info' || event === 'session_ended' || outcome === 'failed'),
+      [],
+    )
     assert.deepEqual(
       Object.keys(counts).filter(what => !/ (200|303)$/.test(what)),
       [],
     )
     assert.ok(refreshes > callers, `${refreshes} renewals`)
     assert.equal(idp.reuses(), 0)
-    assert.deepEqual(
-      gateway.lines.slice(linesBefore).filter(({ level }) => level === 'error' || level === 'warn'),
-      [],
-    )
     assertFlat('steady load', beforeLoad, afterLoad, bounds)
     assert.ok(afterLoad.handles <= beforeLoad.handles + 16, `${afterLoad.handles} handles, ${beforeLoad.handles} before`)
   })
