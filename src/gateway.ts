@@ -30,8 +30,8 @@ export interface Gateway {
   /** Resolves when the store answers. Nothing has to wait for it: until then what needs the store gets 503. */
   ready(): Promise<void>
   /**
-   * Ends the open event streams and WebSockets, and each at once that is asked for afterwards: for before the server is closed, which
-   * would wait for them. Browsers come back by themselves, to whoever listens then.
+   * Ends the open event streams and WebSockets, and each at once that is asked for afterwards: for before the server is
+   * closed, which would wait for them. Browsers come back by themselves, to whoever listens then.
    */
   drain(): void
   /** Closes what the gateway opened: open streams, upstream connections and, unless it was given, the store. */
@@ -61,7 +61,7 @@ export function createGateway(config: GatewayConfig, deps: GatewayDeps = {}): Ga
       const caller = await admit(req, exchange, route, trail)
       let outcome = await stages.forward(req, res, exchange, route, caller)
       if (outcome.result === 'unauthorized') outcome = await stages.tryAgain({ req, res, exchange, route, caller }, outcome)
-      stages.noteCut(trail, route, outcome)
+      stages.noteOutcome(trail, route, outcome)
     } catch (error) {
       stages.refuse(req, res, { trail, exchange, route }, error)
     }
@@ -73,10 +73,14 @@ export function createGateway(config: GatewayConfig, deps: GatewayDeps = {}): Ga
     stages.admitMethod(route, exchange.method)
     const presented = stages.readPresented(req, route)
     stages.refuseCrossSite(req, exchange, route, presented)
-    const session = await stages.readSession(exchange, route, presented)
+    const counting = stages.countRequest(exchange, route, presented)
+    const session = await stages.readSession(exchange, route, presented, counting)
     trail.subject = stages.subjectOf(session)
+    if (stages.countsUsers(route)) await stages.countUser(route, session)
     stages.decideAccess(req, route, session)
-    return stages.freshToken(req, route, session)
+    const caller = await stages.freshToken(req, route, session)
+    stages.noteAdmitted(trail)
+    return caller
   }
 
   /** The same for a WebSocket: the upstream's answer to the handshake, and behind a 101 the frames of both sides. */
@@ -95,8 +99,8 @@ export function createGateway(config: GatewayConfig, deps: GatewayDeps = {}): Ga
       stages.admitSocket(caller)
       let outcome = await stages.forward(req, res, exchange, route, caller)
       if (outcome.result === 'unauthorized') outcome = await stages.tryAgain({ req, res, exchange, route, caller }, outcome)
-      if (outcome.result === 'upgraded') await stages.tunnel({ req, res, socket, head, route, caller, trail }, outcome)
-      stages.noteCut(trail, route, outcome)
+      if (outcome.result === 'upgraded') outcome = await stages.tunnel({ req, res, socket, head, route, caller, trail }, outcome)
+      stages.noteOutcome(trail, route, outcome)
     } catch (error) {
       stages.refuse(req, res, { trail, exchange, route }, error)
     }

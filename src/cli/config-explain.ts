@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util'
 import type { Origin, RouteRule, Upstream } from '../config/config.ts'
 import { loadConfig } from '../config/load.ts'
+import { assertionKeysPath } from '../config/own-paths.ts'
 import { configFiles, configOption } from './config-files.ts'
 import { type Explanation, explain, type Forwarding, nameOfToken } from './explanation.ts'
 import { printJson, type Terminal, UsageError } from './terminal.ts'
@@ -50,7 +51,11 @@ function describe(explanation: Explanation): string[] {
     const { status, code, reason, title } = explanation
     return row('refused', [`${status} ${code}${reason === null ? '' : ` (${reason})`}: ${title}`])
   }
-  if (explanation.outcome === 'own_endpoint') return row('answered by', [`the gateway's own endpoints under ${explanation.base}`])
+  if (explanation.outcome === 'own_endpoint') {
+    const { path, base } = explanation
+    const isKeys = path === assertionKeysPath
+    return row('answered by', [isKeys ? 'the gateway, with the keys of X-Auth-Assertion' : `the gateway's own endpoints under ${base}`])
+  }
   const { route } = explanation
   return [
     ...row('route', [`routes[${explanation.position}] ${route.path} (${route.kind})`]),
@@ -66,7 +71,7 @@ function describe(explanation: Explanation): string[] {
 /** A proxy serves it: how it reaches the application is its own. */
 function describeAsked({ route }: Forwarding): string[] {
   return [
-    ...row('limits', [`an encoded slash ${route.encodedSlash === 'pass' ? 'passes' : 'is refused'}`]),
+    ...row('limits', describeLimits(route)),
     ...row('upstream', ['none: a proxy asks by forward-auth and serves it; on the public port there is nothing (404 no_route)']),
   ]
 }
@@ -75,9 +80,24 @@ function describeForwarding({ route, headersDropped, urls }: Forwarding): string
   return [
     ...row('drops', headersDropped),
     ...row('waits', describeTimeouts(route)),
-    ...row('limits', [`body ${route.limits.bodyBytes} bytes; an encoded slash ${route.encodedSlash === 'pass' ? 'passes' : 'is refused'}`]),
+    ...row('limits', [`body ${route.limits.bodyBytes} bytes`, ...describeLimits(route)]),
     ...row(route.upstream.kind === 'files' ? 'file' : 'upstream', urls),
   ]
+}
+
+const whose = {
+  caller: 'session, or address where there is none',
+  session: 'session',
+  user: 'user',
+  address: 'address',
+  route: 'route, from everybody',
+} as const
+
+function describeLimits({ encodedSlash, limits: { perMinute } }: RouteRule): string[] {
+  const names = Object.keys(whose) as (keyof typeof whose)[]
+  const rates =
+    perMinute === null ? [] : names.flatMap(name => (perMinute[name] === null ? [] : `${perMinute[name]} a minute for each ${whose[name]}`))
+  return [...rates, `an encoded slash ${encodedSlash === 'pass' ? 'passes' : 'is refused'}`]
 }
 
 /** One label, its lines beside it. */

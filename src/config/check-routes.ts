@@ -3,6 +3,7 @@ import type { Report } from './checks.ts'
 import type { Draft } from './draft.ts'
 import { isLoopback } from './hosts.ts'
 import type { ConfigPath } from './mistakes.ts'
+import { assertionKeysPath, createOwnPathTest } from './own-paths.ts'
 import type { RouteOptions } from './schema-routes.ts'
 
 /** Claims that are used up in checking a sign-in and never kept with a session. */
@@ -11,6 +12,7 @@ const lostClaims = ['iss', 'aud', 'azp', 'exp', 'iat', 'nbf', 'jti', 'nonce', 'a
 /** Checks routes against each other, against the rest, and for rules that could never hold. */
 export function checkRoutes(draft: Draft, report: Report): void {
   const { origins, paths, logout } = draft.sections
+  const isOwnPath = paths === undefined ? () => false : createOwnPathTest(paths.base)
   const taken = new Map<string, number>()
   for (const [i, route] of draft.routes) {
     const path: ConfigPath = ['routes', i]
@@ -24,20 +26,22 @@ export function checkRoutes(draft: Draft, report: Report): void {
     if ((route.require?.acr ?? []).join(' ').length > 512)
       report([...path, 'require', 'acr'], 'is together longer than the 512 characters that a sign-in can be asked for: leave some out')
     if (origins !== undefined) checkPlace(route, i, origins, taken, report)
-    if (paths !== undefined && route.path !== undefined && isUnder(route.path, paths.base)) {
+    if (route.path === assertionKeysPath) {
+      report([...path, 'path'], 'is where the gateway publishes its own keys: choose another path')
+    } else if (route.path !== undefined && isOwnPath(route.path)) {
       report([...path, 'path'], 'is under paths.base, which the gateway keeps for its own endpoints: choose another path')
     }
   }
   draft.session.claims?.forEach((name, i) => {
     checkClaim(name, ['session', 'claims', i], report)
   })
-  if (logout?.landing !== undefined && paths !== undefined && isUnder(logout.landing.replace(/[?].*$/s, ''), paths.base)) {
+  if (logout?.landing !== undefined && isOwnPath(logout.landing.replace(/[?].*$/s, ''))) {
     report(['logout', 'landing'], "is one of the gateway's own endpoints: choose a page")
   }
 }
 
 /** A rule that nobody would see broken is worse than none: what `access` rules out may not be written. */
-function checkAccess({ access, require, identityHeaders = {} }: Partial<RouteOptions>, path: ConfigPath, report: Report): void {
+function checkAccess({ access, require, identityHeaders = {}, limits }: Partial<RouteOptions>, path: ConfigPath, report: Report): void {
   if (access === undefined) return
   if (access !== 'signed-in' && require !== undefined) {
     const { scopes, claims, acr, maxAge } = require
@@ -47,6 +51,13 @@ function checkAccess({ access, require, identityHeaders = {} }: Partial<RouteOpt
     }
   }
   if (access !== 'anyone') return
+  for (const name of ['session', 'user'] as const) {
+    if (typeof limits?.perMinute !== 'object' || limits.perMinute[name] === undefined) continue
+    report(
+      [...path, 'limits', 'perMinute', name],
+      'counts nothing with access: anyone, which does not read the session: use address or route',
+    )
+  }
   if (Object.keys(identityHeaders).length > 0) {
     report([...path, 'identityHeaders'], 'are never set with access: anyone, which does not read the session: remove them')
   }
@@ -108,8 +119,4 @@ function checkPlace(route: Partial<RouteOptions>, i: number, origins: readonly s
     }
     taken.set(place, i)
   }
-}
-
-function isUnder(path: string, base: string): boolean {
-  return path === base || path.startsWith(`${base}/`)
 }

@@ -14,8 +14,12 @@ export interface GatewayConfig {
     readonly port: number
     /** CIDR blocks of the proxies whose Forwarded and X-Forwarded-* are believed. Empty: nobody's. */
     readonly trustedProxies: readonly string[]
+    /** Of this process. */
+    readonly maxConnections: number
     readonly tls?: { readonly cert: Buffer; readonly key: Buffer }
   }
+  /** Without it nobody asks how the program is. */
+  readonly probes?: { readonly host: string; readonly port: number }
   /** Without it nobody administers over the network. */
   readonly admin?: { readonly host: string; readonly port: number; readonly tokens: readonly AdminToken[] }
   /** Without it no proxy can ask. */
@@ -24,6 +28,8 @@ export interface GatewayConfig {
   /** In the order of the file, which is the order of the chooser page. */
   readonly identityProviders: readonly ProviderConfig[]
   readonly session: SessionConfig
+  /** The first signs what routes assert, all are published. Empty: none does. */
+  readonly assertionKeys: readonly AssertionKey[]
   readonly csrf: { readonly mode: 'fetch-metadata' | 'header'; readonly allowedOrigins: readonly string[] }
   /** `landing`: a path on the request's own origin; without it a signed-out page is shown. */
   readonly logout: { readonly landing?: string }
@@ -123,6 +129,8 @@ export interface SessionConfig {
   readonly absoluteTimeoutMs: number
   /** How many sessions of one user live at once; beyond it the oldest ends. */
   readonly perUserLimit: number
+  /** How many sign-ins may be begun. */
+  readonly attempts: { readonly perMinute: { readonly address: number; readonly all: number } }
   /** The claims that GET /auth/session shows, and no others. */
   readonly claims: readonly string[]
   readonly sealing: 'holder' | 'gateway'
@@ -169,6 +177,14 @@ export interface AdminToken {
   /** Public: it stands in the audit. */
   readonly id: string
   readonly token: string
+}
+
+/** A key that signs X-Auth-Assertion. */
+export interface AssertionKey {
+  /** Public: the `kid`. 1 to 32 characters of A-Z a-z 0-9 _ -. */
+  readonly id: string
+  /** Private, on P-256. */
+  readonly key: KeyObject
 }
 
 /** Whose way of asking about a request is understood: src/request/dialects.ts. */
@@ -243,11 +259,17 @@ export interface RouteRule {
   }
   /** Null: none is attached. */
   readonly token: RouteToken | null
+  /** Null: no X-Auth-Assertion is set. */
+  readonly assertion: { readonly audience: string } | null
   /** Header name to claim name; `sub` and `provider` are always there. Only with a session. */
   readonly identityHeaders: Readonly<Record<string, string>>
   readonly setHeaders: Readonly<Record<string, string>>
   readonly timeouts: { readonly connectMs: number; readonly headersMs: number; readonly idleMs: number }
-  readonly limits: { readonly bodyBytes: number }
+  readonly limits: {
+    readonly bodyBytes: number
+    /** Null: requests are not counted. */
+    readonly perMinute: RequestRates | null
+  }
   /** Null: no WebSocket is opened through the route. */
   readonly websocket: {
     /** Origins whose pages may open one beside the request's own, serialised. */
@@ -255,4 +277,17 @@ export interface RouteRule {
     /** What counts as activity of the session: the handshake alone, or messages of the client as well. */
     readonly activity: 'handshake' | 'frames'
   } | null
+}
+
+/** How many requests a minute a route takes; null: as many as come. */
+export interface RequestRates {
+  /** From each session, or from each address where there is none. */
+  readonly caller: number | null
+  readonly session: number | null
+  /** From all sessions of one user. */
+  readonly user: number | null
+  /** From each address; of IPv6 from each /64. */
+  readonly address: number | null
+  /** From everybody. */
+  readonly route: number | null
 }

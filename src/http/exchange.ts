@@ -24,4 +24,6 @@ export interface Exchange {
   readonly isNavigation: boolean
   /** Only on the handshake of a WebSocket. */
   readonly upgrade?: 'websocket'
+  /** What upstreams are told of our span (W3C Trace Context); null where nobody traces: then they get the client's. */
+  readonly trace: { readonly traceparent: string; readonly tracestate: string } | null
 }

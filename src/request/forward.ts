@@ -6,10 +6,12 @@ import type { Exchange } from '../http/exchange.ts'
 import { normaliseName } from '../http/header-names.ts'
 import { createUpstreamHeaders } from '../http/request-headers.ts'
 import { type ClientHeaders, clientTrailers, createClientHeaders, type UpstreamFields } from '../http/response-headers.ts'
+import type { Metrics } from '../ops/metrics.ts'
 import type { SignedIn } from '../session/session.ts'
 import type { Watch } from '../session/watch.ts'
+import type { AssertionFor } from './assertion.ts'
 import type { Caller } from './caller.ts'
-import { RequestBody, readFraming } from './forward-body.ts'
+import { isSmall, RequestBody, readFraming } from './forward-body.ts'
 import type { ForwardOutcome } from './forward-outcome.ts'
 import { Relay } from './relay.ts'
 import { createStaticFiles } from './static-files.ts'
@@ -21,6 +23,8 @@ export interface ForwardDeps {
   readonly cors: Cors
   readonly pools: UpstreamPools
   readonly watch: Pick<Watch, 'add'>
+  readonly metrics: Pick<Metrics, 'clock' | 'upstream'>
+  readonly assertionFor: AssertionFor
 }
 
 /**
@@ -57,7 +61,7 @@ type ForwardOnRoute = (
  *   `upstream_timeout`, `upstream_invalid_response`
  */
 export function createForward(deps: ForwardDeps): Forward {
-  const { config, cors, pools, watch } = deps
+  const { config, cors, pools, watch, metrics, assertionFor } = deps
   const isOwnCookie = createOwnCookieTest(config.session.cookie)
   const identityNames = new Set(config.routes.flatMap(route => Object.keys(route.identityHeaders).map(normaliseName)))
   const hasAllowedOrigins = config.csrf.allowedOrigins.length > 0
@@ -76,12 +80,12 @@ export function createForward(deps: ForwardDeps): Forward {
   function createToServers(route: RouteRule, server: ServerUpstream, clientHeaders: ClientHeaders): ForwardOnRoute {
     const upstreamPath = createUpstreamPath(route)
     const upstreamHeaders = createUpstreamHeaders(route, { isOwnCookie, identityNames })
+    const latency = metrics.upstream(route.path)
+    const assert = assertionFor(route)
     const namesPerson = Object.keys(route.identityHeaders).length > 0
-    const [ordinary, stream, socket] = [
-      pools.addressesFor(server, route.timeouts, 'ordinary'),
-      pools.addressesFor(server, route.timeouts, 'stream'),
-      pools.addressesFor(server, route.timeouts, 'socket'),
-    ]
+    const addressesFor = (kind: Parameters<typeof pools.addressesFor>[2]) => pools.addressesFor(server, route.timeouts, kind)
+    const [ordinary, stream, upload] = [addressesFor('ordinary'), addressesFor('stream'), addressesFor('upload')]
+    const socket = route.websocket === null ? ordinary : addressesFor('socket')
 
     return function toServers(req, res, exchange, { signedIn, authorization }, withholds) {
       return new Promise((resolve, reject) => {
@@ -90,16 +94,20 @@ export function createForward(deps: ForwardDeps): Forward {
           return
         }
         const { upgrade = null } = exchange
-        const addresses = upgrade !== null ? socket : req.headers.accept === 'text/event-stream' ? stream : ordinary
+        const framing = readFraming(req, route.limits.bodyBytes)
+        const isWaitedFor = isSmall(framing) && req.headers.expect === undefined
+        const isUpload = framing.kind !== 'none' && !isWaitedFor
+        const isStream = req.headers.accept === 'text/event-stream'
+        const addresses = upgrade !== null ? socket : isStream ? stream : isUpload ? upload : ordinary
         const pool = addresses.choose()
 
-        const framing = readFraming(req, route.limits.bodyBytes)
         const headers = upstreamHeaders({
           rawHeaders: req.rawHeaders,
           headers: req.headers,
           exchange,
           person: signedIn !== null && namesPerson ? personOf(signedIn) : null,
           authorization,
+          assertion: signedIn !== null && assert !== null ? assert(signedIn) : null,
           contentLength: framing.kind === 'length' ? framing.length : null,
         })
         const corsHeaders = cors.answerHeaders(req.headers)
@@ -122,13 +130,16 @@ export function createForward(deps: ForwardDeps): Forward {
           timeouts: route.timeouts,
           signedIn,
           watch,
+          latency,
+          clock: metrics.clock,
           withholds,
           clientHeaders: (status, fields) => clientHeaders({ status, fields, exchange, cors: corsHeaders }),
           clientTrailers: filterTrailers,
           resolve,
           reject,
         })
-        relay.start()
+        if (isWaitedFor && body !== null) body.whenWhole(() => relay.start())
+        else relay.start()
       })
     }
   }

@@ -17,6 +17,8 @@ export interface OpenSocketsDeps {
   readonly every: Every
   /** Epoch ms. */
   readonly now: () => number
+  /** Told of every change of how many there are. */
+  readonly onChange: (change: 1 | -1) => void
 }
 
 export interface OpenedSocket extends Pick<TunnelParts, 'client' | 'upstream' | 'hasExtensions' | 'maxMessageBytes'> {
@@ -28,8 +30,6 @@ export interface OpenedSocket extends Pick<TunnelParts, 'client' | 'upstream' | 
 
 /** The WebSockets that are open in this process. */
 export interface OpenSockets {
-  /** How many there are. */
-  count(): number
   /** @throws {GatewayError} `too_many_requests` where the session has as many as it may */
   admit(signedIn: SignedIn | null): void
   /** Begins to pass frames, and resolves when both connections are closed. Ends with the session, if there is one. */
@@ -38,13 +38,14 @@ export interface OpenSockets {
   close(): Promise<void>
 }
 
-export function createOpenSockets({ watch, families, every, now }: OpenSocketsDeps): OpenSockets {
+export function createOpenSockets({ watch, families, every, now, onChange }: OpenSocketsDeps): OpenSockets {
   const tunnels = new Map<Tunnel, Promise<TunnelEnd>>()
   const perSession = new Map<string, number>()
   let stopChecks: (() => void) | null = null
   let isClosed = false
 
   function count(sessionId: string | undefined, change: 1 | -1): void {
+    onChange(change)
     if (sessionId === undefined) return
     const open = (perSession.get(sessionId) ?? 0) + change
     if (open === 0) perSession.delete(sessionId)
@@ -70,8 +71,6 @@ export function createOpenSockets({ watch, families, every, now }: OpenSocketsDe
   }
 
   return {
-    count: () => tunnels.size,
-
     admit(signedIn) {
       if (signedIn === null || (perSession.get(signedIn.sessionId) ?? 0) < maxPerSession) return
       throw new GatewayError('too_many_requests', 'the session has as many WebSockets as it may', { reason: 'websockets' })

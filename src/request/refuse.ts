@@ -68,6 +68,7 @@ export function createRefuse(deps: RefuseDeps): Refuse {
 
   /** One line in the audit for what somebody did, one in the log for what went wrong here. */
   function report(trail: Trail, error: unknown): void {
+    trail.outcome = error instanceof GatewayError ? error.code : 'unexpected_error'
     if (!(error instanceof GatewayError)) {
       log.write('error', 'unexpected_error', { ...trailFields(trail), ...describeFailure(error) })
       return
@@ -76,7 +77,8 @@ export function createRefuse(deps: RefuseDeps): Refuse {
     const entry = describeError(code)
     const fields = { ...trailFields(trail), code, status: entry.status, ...(reason === undefined ? {} : { reason }) }
     if (entry.status >= 500) log.write(entry.log, 'request_failed', { ...fields, ...describeFailure(error) })
-    else if (entry.log !== 'debug') audit(code === 'attempt_replayed' ? 'replay' : 'refusal', { ...fields, outcome: 'refused' })
+    else if (entry.log !== 'debug' && !error.isRepeated)
+      audit(code === 'attempt_replayed' ? 'replay' : 'refusal', { ...fields, outcome: 'refused' })
   }
 
   /** So that a link in an e-mail works; what was asked for is kept. */

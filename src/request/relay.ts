@@ -4,6 +4,7 @@ import type { Dispatcher } from 'undici'
 import { GatewayError } from '../errors.ts'
 import { endStream } from '../http/end-stream.ts'
 import type { UpstreamFields } from '../http/response-headers.ts'
+import type { Latency } from '../ops/latency.ts'
 import type { SignedIn } from '../session/session.ts'
 import type { Watch } from '../session/watch.ts'
 import type { RequestBody } from './forward-body.ts'
@@ -26,6 +27,8 @@ export interface RelayParts {
   /** Null on a route without a session, and for who has none. */
   readonly signedIn: SignedIn | null
   readonly watch: Pick<Watch, 'add'>
+  readonly latency: Latency
+  readonly clock: () => number
   /** Asked about a 401, before anything is passed on. */
   readonly withholds: ((challenge: UpstreamFields[string]) => boolean) | undefined
   readonly clientHeaders: (status: number, fields: UpstreamFields) => string[]
@@ -55,6 +58,7 @@ export class Relay implements Passenger {
   #status: number | null = null
   #length = -1
   #hasWritten = false
+  #sentAt = 0
   #isEventStream = false
   #informational = 0
   #isSettled = false
@@ -68,11 +72,13 @@ export class Relay implements Passenger {
   }
 
   start(): void {
+    if (this.#isSettled) return
     this.#send(this.#pool, false)
   }
 
   #send(pool: UpstreamPool, overNewConnection: boolean): void {
     this.#pool = pool
+    this.#sentAt = this.#parts.clock()
     if (!overNewConnection && pool.active >= pool.connections) this.#arm('upstream_busy', this.#parts.timeouts.headersMs)
     pool.send(this.#parts.request, this, overNewConnection)
   }
@@ -102,6 +108,7 @@ export class Relay implements Passenger {
     const { req, res, signedIn } = this.#parts
     this.#disarm()
     this.#pool.health.answered()
+    this.#parts.latency.observe(this.#parts.clock() - this.#sentAt)
     res.writeHead(status, this.#parts.clientHeaders(status, fields))
     this.#status = status
     if (req.method === 'HEAD' || status === 204 || status === 304) return
@@ -116,6 +123,7 @@ export class Relay implements Passenger {
   onRequestUpgrade(_controller: Dispatcher.DispatchController, _status: number, fields: UpstreamFields, socket: Socket): void {
     if (this.#stopIfClientLeft()) return
     this.#pool.health.answered()
+    this.#parts.latency.observe(this.#parts.clock() - this.#sentAt)
     this.#settle()
     const headers = this.#parts.clientHeaders(101, fields)
     this.#parts.resolve({ result: 'upgraded', fields, headers, socket, pool: this.#pool })
@@ -132,8 +140,11 @@ export class Relay implements Passenger {
     this.#timer?.refresh()
     if (res.write(chunk)) return
     controller.pause()
+    // An event stream may stand still, but not because nobody reads it: this one would be held for good.
+    if (this.#isEventStream && !this.#isSettled) this.#arm('upstream_timeout', this.#parts.timeouts.idleMs)
     res.once('drain', () => {
-      this.#timer?.refresh()
+      if (this.#isEventStream) this.#disarm()
+      else this.#timer?.refresh()
       controller.resume()
     })
   }

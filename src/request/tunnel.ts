@@ -5,6 +5,9 @@ import { closeFrame, FrameReader, maskedCloseFrame, pingFrame } from '../http/we
 const maxFrames = 10_000
 const maxFramesWithinMs = 10_000
 
+/** Checks in a row that a client may let pass without a sign of life, and without taking anything of what waits for it. */
+const maxUnheard = 3
+
 /** How long the two sides may take to leave once the gateway has said that it is over. */
 const graceMs = 1_000
 
@@ -54,6 +57,8 @@ export class Tunnel {
   /** Whether the client has sent or taken anything since it was last looked at. */
   #isHeard = true
   #wasAsked = false
+  /** How often it was asked in vain, one time after the other. */
+  #unheard = 0
   #countedFrames = 0
   #countedSince: number
   #seenDataFrames = 0
@@ -116,16 +121,19 @@ export class Tunnel {
     return isActive
   }
 
-  /** To be called now and then: cuts off a client that has not answered since the last time, and asks it anew. */
+  /** To be called now and then: asks the client whether it is there, and cuts off one that has let three times pass. */
   check(): void {
-    if (this.#wasAsked && !this.#isHeard) {
+    this.#unheard = this.#wasAsked && !this.#isHeard ? this.#unheard + 1 : 0
+    if (this.#unheard === maxUnheard) {
       this.#destroy()
       return
     }
+    const { client } = this.#parts
     this.#isHeard = false
-    const mayPing = !this.#isEnding && !this.#isLeaving && this.#fromUpstream.remaining === 0 && !this.#fromUpstream.hasClosed
-    if (mayPing) this.#parts.client.write(pingFrame)
-    this.#wasAsked = mayPing || this.#isLeaving
+    const isBacklogged = client.writableLength > 0
+    const mayPing = !isBacklogged && !this.#isEnding && !this.#isLeaving && this.#fromUpstream.remaining === 0
+    if (mayPing && !this.#fromUpstream.hasClosed) client.write(pingFrame)
+    this.#wasAsked = mayPing || isBacklogged || this.#isLeaving
   }
 
   readonly #onClientData = (chunk: Buffer): void => {

@@ -5,7 +5,6 @@ import { GatewayError } from '../errors.ts'
 import type { RequestHead } from '../http/request-head.ts'
 import { asksForWebSocket, expectedAccept } from '../http/web-socket-handshake.ts'
 import type { Audit } from '../ops/audit.ts'
-import type { Log } from '../ops/log.ts'
 import { type Trail, trailFields } from '../ops/trail.ts'
 import type { Caller } from './caller.ts'
 import type { ForwardOutcome } from './forward-outcome.ts'
@@ -15,7 +14,6 @@ import type { TunnelEnd } from './tunnel.ts'
 export interface WebSocketDeps {
   readonly sockets: OpenSockets
   readonly audit: Audit
-  readonly log: Log
 }
 
 /** A handshake that was let in, on a connection that the server has let go of. */
@@ -40,7 +38,7 @@ const refusals: Readonly<Partial<Record<TunnelEnd, { readonly code: string; read
 }
 
 /** The stages that only the handshake of a WebSocket goes through. */
-export function createWebSocketStages({ sockets, audit, log }: WebSocketDeps) {
+export function createWebSocketStages({ sockets, audit }: WebSocketDeps) {
   return {
     /** @throws {GatewayError} `bad_request` where the route lets none through, and for what is no handshake */
     admitHandshake(req: RequestHead, route: RouteRule): void {
@@ -63,7 +61,7 @@ export function createWebSocketStages({ sockets, audit, log }: WebSocketDeps) {
      *
      * @throws {GatewayError} only while nothing has been answered: `upstream_invalid_response`, `too_many_requests`
      */
-    async tunnel(handshake: Handshake, upgraded: Upgraded): Promise<void> {
+    async tunnel(handshake: Handshake, upgraded: Upgraded): Promise<ForwardOutcome> {
       const { req, res, socket: client, head, route, caller, trail } = handshake
       const { fields, headers, socket: upstream, pool } = upgraded
       try {
@@ -83,7 +81,7 @@ export function createWebSocketStages({ sockets, audit, log }: WebSocketDeps) {
           maxMessageBytes: route.limits.bodyBytes,
           isActivity: route.websocket?.activity === 'frames',
         })
-        note(end, trail, pool.address)
+        return outcomeOf(end, trail, pool.address)
       } catch (error) {
         upstream.destroy()
         throw error
@@ -93,14 +91,16 @@ export function createWebSocketStages({ sockets, audit, log }: WebSocketDeps) {
     },
   }
 
-  /** One line in the audit for what the client did, one in the log for what the upstream did. */
-  function note(end: TunnelEnd, trail: Trail, upstream: string): void {
+  /** What the client did wrong is told here, what the upstream did by whoever gets the outcome. */
+  function outcomeOf(end: TunnelEnd, trail: Trail, upstream: string): ForwardOutcome {
     const refusal = refusals[end]
-    if (refusal !== undefined) audit('refusal', { ...trailFields(trail), ...refusal, outcome: 'refused' })
-    else if (end === 'upstream_cut') {
-      const { requestId, route = '' } = trail
-      log.write('warn', 'answer_cut', { request_id: requestId, route, upstream, reason: 'websocket_cut' })
+    if (refusal !== undefined) {
+      trail.outcome = refusal.code
+      audit('refusal', { ...trailFields(trail), ...refusal, outcome: 'refused' })
     }
+    if (end !== 'upstream_cut') return { result: 'answered', status: 101 }
+    const error = new GatewayError('upstream_invalid_response', 'the upstream left an open WebSocket, or sent what is no frame')
+    return { result: 'cut', status: 101, error, upstream }
   }
 }
 

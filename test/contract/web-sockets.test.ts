@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { afterEach, beforeEach, describe, it } from 'node:test'
+import { connect } from 'node:tls'
+import { makeCertificate } from '../support/certificate.ts'
 import { eventually } from '../support/eventually.ts'
-import { startGateway, type TestGateway } from '../support/gateway.ts'
+import { makeSecrets, startGateway, type TestGateway } from '../support/gateway.ts'
 import { type IdentityProvider, startIdentityProvider } from '../support/identity-provider.ts'
+import { firstResponse, readToEnd } from '../support/raw-http.ts'
 import { createVisitor, type Visitor } from '../support/visitor.ts'
-import { openByHand, openWebSocket, type SocketServer, startSocketServer } from '../support/web-socket.ts'
+import { framePeer, handshake, openByHand, openWebSocket, type SocketServer, startSocketServer } from '../support/web-socket.ts'
 import { binary, close, closing, continuation, ping, pong, text } from '../support/web-socket-frames.ts'
 
 let idp: IdentityProvider
@@ -152,6 +155,38 @@ describe('a WebSocket', () => {
       assert.ok(to.frames[5]?.payload.every(byte => byte === 7))
     }
     await front.close()
+  })
+
+  it('WS-05 is TLS on both hops, and an upstream without a certificate for its name gets nothing', async t => {
+    const [ours, theirs, other] = [makeCertificate(['app.example.test']), makeCertificate(['localhost']), makeCertificate(['localhost'])]
+    const server = await startSocketServer({ tls: theirs })
+    const secrets = { ...makeSecrets(), CERT: ours.cert, KEY: ours.key, CA: theirs.cert, OTHER_CA: other.cert }
+    const listen = { host: '127.0.0.1', port: 0, tls: { cert: { env: 'CERT' }, key: { env: 'KEY' } } }
+    const url = server.origin.replace('127.0.0.1', 'localhost')
+    const route = (path: string, ca: string) => ({ path, upstream: { url, tls: { ca: { env: ca } } }, access: 'anyone', websocket: {} })
+    const front = await startGateway({ secrets, config: { listen, routes: [route('/', 'CA'), route('/other', 'OTHER_CA')] } })
+    t.after(() => Promise.all([front.close(), server.close()]))
+    const secure = async () => {
+      const socket = connect({ port: front.port, ca: ours.cert, servername: front.host })
+      await once(socket, 'secureConnect')
+      return socket
+    }
+
+    const socket = await secure()
+    socket.write(handshake('/', front.host))
+    assert.match(String((await once(socket, 'data'))[0]), /^HTTP\/1\.1 101 /)
+    const client = framePeer(socket, true)
+    const peer = await server.peer()
+    client.send(text, 'x'.repeat(100_000))
+    peer.send(text, 'y'.repeat(100_000))
+    await eventually(() => client.texts()[0]?.length === 100_000 && peer.texts()[0]?.length === 100_000)
+    front.drain()
+    assert.equal((await client.closed()).code, 1001)
+
+    const refused = await secure()
+    refused.write(handshake('/other', front.host))
+    assert.equal(firstResponse(await readToEnd(refused)).header('sallyport-error'), 'upstream_unreachable')
+    assert.equal(server.handshakes.length, 1)
   })
 
   it('is one line in the log, at its end', async () => {

@@ -32,6 +32,8 @@ before(async () => {
   cluster = await startCluster({
     replicas: 1,
     isWatched: true,
+    // Half of them from one address, where all of ours come from.
+    listen: { maxConnections: count * 3 },
     session: { perUserLimit: browsers * 3 },
     routes: [
       { path: '/api/feed', upstream: own.origin, access: 'signed-in', token: 'access', websocket: {} },

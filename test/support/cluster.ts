@@ -50,6 +50,8 @@ export interface ClusterOptions {
   readonly provider?: (name: string) => Readonly<Record<string, unknown>>
   readonly session?: Readonly<Record<string, unknown>>
   readonly redisArgs?: readonly string[]
+  /** Changes to the section of the public port. */
+  readonly listen?: Readonly<Record<string, unknown>>
   /** More routes. */
   readonly routes?: readonly object[]
   /** Gateways that tell their memory: see startGatewayProcess. */
@@ -162,7 +164,7 @@ function describe(
   const route = (path: string, token: unknown) => ({ path, upstream, access: 'signed-in', token })
   return {
     origins: [`https://${host}`],
-    listen: { host: '127.0.0.1', port: 0 },
+    listen: { host: '127.0.0.1', port: 0, ...options.listen },
     admin: { host: '127.0.0.1', port: 0, tokens: [{ id: 'ops', env: 'ADMIN_TOKEN' }] },
     identityProviders: Object.fromEntries(
       Object.entries(idps).map(([name, idp]) => [name, { ...providerConfig(idp, secretOf(name)), scopes, ...options.provider?.(name) }]),

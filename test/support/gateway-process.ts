@@ -19,8 +19,12 @@ export interface GatewayProcess {
   readonly host: string
   /** Of the admin port; null where the configuration has none. */
   readonly adminPort: number | null
+  /** Its configuration, which it reads anew when it changes; beside it there is room for more. */
+  readonly file: string
   /** Log and audit as they were written so far. */
   readonly lines: readonly Line[]
+  /** Has it read its configuration now. */
+  hangUp(): void
   /** Asks it to end and waits until it has. Gives its exit code, null when a signal ended it. */
   stop(): Promise<number | null>
   /** Ends it at once, as a crash does. */
@@ -38,6 +42,8 @@ export interface GatewayProcessOptions {
   readonly env: Readonly<Record<string, string>>
   /** For hours of load: it tells its memory, and no line of a request is kept here. */
   readonly isWatched?: boolean
+  /** False where the store is not there yet. */
+  readonly waitsForStore?: boolean
 }
 
 const program = join(projectRoot, 'src/cli/main.ts')
@@ -54,7 +60,7 @@ process.once('exit', () => {
 
 /** Starts one. Resolves when it listens and, with Redis, is connected to it; rejects with its complaints when it ends instead. */
 export async function startGatewayProcess(options: GatewayProcessOptions): Promise<GatewayProcess> {
-  const { host, config, env, isWatched = false } = options
+  const { host, config, env, waitsForStore = usesRedis(config), isWatched = false } = options
   const folder = await mkdtemp(join(tmpdir(), 'sallyport-gateway-'))
   const file = join(folder, 'gateway.yaml')
   await writeFile(file, JSON.stringify(config))
@@ -79,10 +85,9 @@ export async function startGatewayProcess(options: GatewayProcessOptions): Promi
   const find = (event: string) => lines.find(line => line.event === event)
 
   try {
-    await eventually(() => {
-      if (!isRunning(child)) throw new Error(`the gateway has ended: ${complaints}`)
-      return find('listening') !== undefined && (find('store_up') !== undefined || !usesRedis(config))
-    }, patienceMs)
+    const isUp = () => find('listening') !== undefined && (find('store_up') !== undefined || !waitsForStore)
+    await eventually(() => isUp() || !isRunning(child), patienceMs)
+    if (!isRunning(child)) throw new Error(`the gateway has ended: ${complaints}`)
   } catch (error) {
     child.kill('SIGKILL')
     throw error
@@ -98,7 +103,9 @@ export async function startGatewayProcess(options: GatewayProcessOptions): Promi
     port: Number(find('listening')?.port),
     host,
     adminPort: find('admin_listening') === undefined ? null : Number(find('admin_listening')?.port),
+    file,
     lines,
+    hangUp: () => void child.kill('SIGHUP'),
     stop: () => end('SIGTERM'),
     async kill() {
       await end('SIGKILL')

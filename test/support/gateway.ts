@@ -95,7 +95,7 @@ export async function startGateway(options: TestGatewayOptions = {}): Promise<Te
     ...(options.store === undefined ? {} : { store: options.store }),
     ...(options.every === undefined ? {} : { every: options.every }),
   })
-  const server = createPublicServer(config.listen, gateway.handler, gateway.upgrade)
+  const server = createPublicServer(config.listen, gateway.handler, { upgrade: gateway.upgrade })
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
   return {
     ...gateway,

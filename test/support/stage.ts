@@ -67,13 +67,11 @@ export async function startStage({
   }
 
   let handler: RequestListener = (_req, res) => res.writeHead(503).end()
-  const settings = { host: '127.0.0.1', port: 0, trustedProxies: [], ...(tls === undefined ? {} : { tls }) }
+  const settings = { host: '127.0.0.1', port: 0, trustedProxies: [], maxConnections: 1000, ...(tls === undefined ? {} : { tls }) }
   let upgrade: Gateway['upgrade'] = (_req, socket) => void socket.destroy()
-  const entrance = createPublicServer(
-    settings,
-    (req, res) => handler(req, res),
-    (req, socket, head) => upgrade(req, socket, head),
-  )
+  const entrance = createPublicServer(settings, (req, res) => handler(req, res), {
+    upgrade: (req, socket, head) => upgrade(req, socket, head),
+  })
   let origin = await start(entrance, https ? names.gateway : 'localhost')
   if (inFront !== undefined) {
     const server = await inFront(origin)
