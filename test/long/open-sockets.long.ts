@@ -20,7 +20,7 @@ const idleSeconds = Number(process.env.IDLE_SECONDS ?? 60)
 // src/request/open-sockets.ts, and a round that is slow.
 const pingSeconds = 30
 const idleBounds = { heapMiB: 4, rssMiB: 16 }
-const bounds = { heapMiB: 6, rssMiB: 32 }
+const bounds = { heapMiB: 6, rssMiB: 64 }
 const patienceMs = 120_000
 
 let own: SocketServer
