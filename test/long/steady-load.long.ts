@@ -14,7 +14,7 @@ import { createVisitor, type Visitor } from '../support/visitor.ts'
 const loadSeconds = Number(process.env.LOAD_SECONDS ?? 600)
 const warmUpSeconds = Math.max(40, loadSeconds / 5)
 
-// Renewed 30 s ahead: each session renews every 10 s.
+// Renewed when half of it is over (src/tokens/freshness.ts): each session renews every 20 s, for three routes in turn.
 const accessTokenSeconds = 40
 const callers = 12
 // Steady, and not all that the machine can: others need it, too.
