@@ -1,0 +1,131 @@
+import { backOffMs } from './back-off.ts'
+import { type EndReason, readSession, type SignedIn } from './session-state.ts'
+
+/** What befalls the session, in whichever tab or browser it came about. */
+export type SessionEvent =
+  | { readonly type: 'session_started'; readonly session: SignedIn }
+  | { readonly type: 'session_expiring'; readonly reason: EndReason; readonly expires_at: string; readonly expires_in: number }
+  | { readonly type: 'session_ended'; readonly reason?: EndReason }
+
+export interface Events {
+  /** @returns what ends it */
+  subscribe(listener: (event: SessionEvent) => void): () => void
+  /** Tells this tab and the others what this tab has brought about. */
+  tell(event: SessionEvent): void
+}
+
+/**
+ * Creates the ear for GET /auth/events. Of all tabs that listen one holds the stream (a Web Lock says which) and tells
+ * the others: a browser has six connections to a host over HTTP/1.1. When that tab goes, another takes over.
+ */
+export function createEvents(base: string): Events {
+  const name = `sallyport:${base}`
+  const listeners = new Set<(event: SessionEvent) => void>()
+  /** Who is signed in for all we know: null for nobody, undefined before anybody has asked. */
+  let known: string | null | undefined
+  let source: EventSource | null = null
+  let stop: (() => void) | null = null
+  let channel: BroadcastChannel | null = null
+  let isLeading = false
+  let failures = 0
+  let timer: ReturnType<typeof setTimeout> | undefined
+
+  function receive(event: SessionEvent): void {
+    if (event.type === 'session_started') {
+      const { session_id } = event.session.session
+      const isKnown = known === session_id
+      known = session_id
+      follow()
+      if (isKnown) return
+    } else if (event.type === 'session_ended') {
+      const isNews = known || (known === undefined && event.reason)
+      known = null
+      source?.close()
+      if (!isNews) return
+    }
+    for (const listener of [...listeners]) listener(event)
+  }
+
+  function tell(event: SessionEvent): void {
+    receive(event)
+    const to = channel ?? new BroadcastChannel(name)
+    to.postMessage(event)
+    if (to !== channel) to.close()
+  }
+
+  async function look(): Promise<void> {
+    clearTimeout(timer)
+    try {
+      const state = await readSession(base)
+      if (!stop) return
+      if (state.authenticated) tell({ type: 'session_started', session: state })
+      else tell({ type: 'session_ended', ...(state.reason && { reason: state.reason }) })
+    } catch {
+      // Nobody can say: that is no sign-out.
+      lookLater()
+    }
+  }
+
+  function lookLater(): void {
+    clearTimeout(timer)
+    if (stop) timer = setTimeout(look, backOffMs(failures++))
+  }
+
+  /** Opens the stream where this tab is to hold it and somebody is signed in. */
+  function follow(): void {
+    if (!isLeading || !known || (source && source.readyState !== EventSource.CLOSED)) return
+    const opened = new EventSource(`${base}/events`)
+    source = opened
+    opened.onopen = () => {
+      failures = 0
+    }
+    for (const type of ['session_expiring', 'session_ended'] as const)
+      opened.addEventListener(type, ({ data }) => tell({ ...(JSON.parse(data as string) as SessionEvent), type } as SessionEvent))
+    // It gives up at 401, 429 and 503 alike and does not say which it was.
+    opened.onerror = () => {
+      if (source === opened && opened.readyState === EventSource.CLOSED && known) lookLater()
+    }
+  }
+
+  /** @returns what undoes it */
+  function start(): () => void {
+    const ending = new AbortController()
+    channel = new BroadcastChannel(name)
+    channel.onmessage = ({ data }) => receive(data as SessionEvent)
+    // Timers stand still while a machine sleeps, and messages get lost.
+    const onVisible = () => document.visibilityState === 'visible' && void look()
+    document.addEventListener('visibilitychange', onVisible, { signal: ending.signal })
+    const lead = () => {
+      isLeading = true
+      follow()
+      return new Promise<void>(resolve => ending.signal.addEventListener('abort', () => resolve()))
+    }
+    navigator.locks.request(name, { signal: ending.signal }, lead).catch(() => {})
+
+    return () => {
+      ending.abort()
+      clearTimeout(timer)
+      source?.close()
+      channel?.close()
+      source = channel = null
+      isLeading = false
+      known = undefined
+    }
+  }
+
+  return {
+    tell,
+    subscribe(listener) {
+      listeners.add(listener)
+      if (!stop) {
+        stop = start()
+        void look()
+      }
+      return () => {
+        if (!listeners.delete(listener) || listeners.size > 0) return
+        stop?.()
+        stop = null
+      }
+    },
+  }
+}
