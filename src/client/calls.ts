@@ -1,3 +1,4 @@
+import { codeOf, forever } from './session-state.ts'
 import type { SignIn } from './sign-in.ts'
 
 export interface CallOptions extends RequestInit {
@@ -7,8 +8,6 @@ export interface CallOptions extends RequestInit {
 
 /** As the browser's own `fetch`, for calls through the gateway. */
 export type Call = (input: RequestInfo | URL, options?: CallOptions) => Promise<Response>
-
-const signInCodes = ['not_signed_in', 'session_idle', 'session_expired', 'session_revoked', 'step_up_required']
 
 /**
  * Creates the `fetch` for calls through the gateway. A 401 is the gateway's when it says so by `Sallyport-Error`, and
@@ -25,13 +24,14 @@ export function createCall(signIn: SignIn): Call {
 
     const round = signIn.round()
     const response = await fetch(request)
-    const code = response.headers.get('sallyport-error') ?? ''
-    if (background || response.status !== 401 || !signInCodes.includes(code)) return response
+    const code = codeOf(response)
+    if (background || response.status !== 401 || !code) return response
+    // The answer to HEAD has no body.
     const problem = (await response
       .clone()
       .json()
-      .catch(() => null)) as { readonly login_url?: unknown } | null
-    const isLeaving = await signIn.decide(code, problem?.login_url, round)
-    return isLeaving ? new Promise<never>(() => {}) : response
+      .catch(() => ({}))) as { readonly login_url?: string }
+    const isLeaving = await signIn.decide(code, round, problem.login_url)
+    return isLeaving ? forever() : response
   }
 }

@@ -2,14 +2,14 @@ import { type Call, createCall } from './calls.ts'
 import { createEvents, type Events } from './events.ts'
 import { createLogout, type LogoutOptions } from './logout.ts'
 import { createRoundTrips } from './round-trips.ts'
-import { readSession, type SessionState } from './session-state.ts'
+import { forever, readSession, type SessionState } from './session-state.ts'
 import { createSignIn, type LoginOptions, type SignInDeps } from './sign-in.ts'
 import { createSocketOpener, type LastingSocket, type SocketOptions } from './socket.ts'
 
 export type { CallOptions } from './calls.ts'
 export type { SessionEvent } from './events.ts'
 export { type EndReason, SallyportError, type SessionState, type SignedIn, type SignedOut } from './session-state.ts'
-export { type LoginOptions, type SignInAnswer, SignInLoopError, type SignInNeed } from './sign-in.ts'
+export type { LoginOptions, SignInAnswer, SignInNeed } from './sign-in.ts'
 export type { LastingSocket, SocketOptions } from './socket.ts'
 export type { LogoutOptions }
 
@@ -24,7 +24,7 @@ export interface ClientOptions extends Partial<Pick<SignInDeps, 'onSignInNeeded'
 export interface Client {
   /** Who is signed in. @throws {SallyportError} when the gateway cannot say: that is no sign-out */
   getSession(): Promise<SessionState>
-  /** Tells what befalls the session, from now on, in every tab that listens. @returns what ends it */
+  /** Tells first how things are, then what befalls the session, in every tab that listens. @returns what ends it */
   subscribe: Events['subscribe']
   /** Leaves the page for a sign-in. The promise stays open: nothing is to happen after it. */
   login(options?: LoginOptions): Promise<never>
@@ -47,7 +47,7 @@ export function createClient(options: ClientOptions = {}): Client {
     subscribe: events.subscribe,
     login(loginOptions = {}) {
       location.assign(signIn.loginUrl(loginOptions))
-      return new Promise<never>(() => {})
+      return forever()
     },
     logout: createLogout(base, events),
     fetch: createCall(signIn),

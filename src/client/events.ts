@@ -5,7 +5,7 @@ import { type EndReason, readSession, type SignedIn } from './session-state.ts'
 export type SessionEvent =
   | { readonly type: 'session_started'; readonly session: SignedIn }
   | { readonly type: 'session_expiring'; readonly reason: EndReason; readonly expires_at: string; readonly expires_in: number }
-  | { readonly type: 'session_ended'; readonly reason?: EndReason }
+  | { readonly type: 'session_ended'; readonly reason?: EndReason | undefined }
 
 export interface Events {
   /** @returns what ends it */
@@ -38,10 +38,10 @@ export function createEvents(base: string): Events {
       follow()
       if (isKnown) return
     } else if (event.type === 'session_ended') {
-      const isNews = known || (known === undefined && event.reason)
+      const isKnown = known === null
       known = null
       source?.close()
-      if (!isNews) return
+      if (isKnown) return
     }
     for (const listener of [...listeners]) listener(event)
   }
@@ -58,8 +58,7 @@ export function createEvents(base: string): Events {
     try {
       const state = await readSession(base)
       if (!stop) return
-      if (state.authenticated) tell({ type: 'session_started', session: state })
-      else tell({ type: 'session_ended', ...(state.reason && { reason: state.reason }) })
+      tell(state.authenticated ? { type: 'session_started', session: state } : { type: 'session_ended', reason: state.reason })
     } catch {
       // Nobody can say: that is no sign-out.
       lookLater()
@@ -83,7 +82,7 @@ export function createEvents(base: string): Events {
       opened.addEventListener(type, ({ data }) => tell({ ...(JSON.parse(data as string) as SessionEvent), type } as SessionEvent))
     // It gives up at 401, 429 and 503 alike and does not say which it was.
     opened.onerror = () => {
-      if (source === opened && opened.readyState === EventSource.CLOSED && known) lookLater()
+      if (opened.readyState === EventSource.CLOSED && known) lookLater()
     }
   }
 
@@ -98,7 +97,7 @@ export function createEvents(base: string): Events {
     const lead = () => {
       isLeading = true
       follow()
-      return new Promise<void>(resolve => ending.signal.addEventListener('abort', () => resolve()))
+      return new Promise(resolve => ending.signal.addEventListener('abort', resolve))
     }
     navigator.locks.request(name, { signal: ending.signal }, lead).catch(() => {})
 

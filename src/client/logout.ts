@@ -1,5 +1,5 @@
 import type { Events } from './events.ts'
-import { errorOf } from './session-state.ts'
+import { codeOf, forever, SallyportError } from './session-state.ts'
 
 export interface LogoutOptions {
   /** Ends all other sessions of the person too. */
@@ -14,29 +14,30 @@ export interface LogoutOptions {
  */
 export function createLogout(base: string, events: Events) {
   return async function logout({ everywhere = false }: LogoutOptions = {}): Promise<never> {
-    const headers = { accept: 'application/json', 'content-type': 'application/json', 'x-csrf': '1' }
-    const response = await fetch(`${base}/logout`, { method: 'POST', headers, body: JSON.stringify({ everywhere }) }).catch(() => null)
+    const action = `${base}/logout`
+    const headers = { accept: 'application/json', 'x-csrf': '1' }
+    const body = new URLSearchParams({ everywhere: String(everywhere) })
+    const response = await fetch(action, { method: 'POST', headers, body }).catch(() => null)
     if (response === null) {
-      submitForm(`${base}/logout`, everywhere)
+      submitForm(action, body)
     } else {
-      if (!response.ok) throw await errorOf(response)
+      if (!response.ok) throw new SallyportError(response.status, codeOf(response))
       const { logout_url } = (await response.json()) as { readonly logout_url: string }
       events.tell({ type: 'session_ended', reason: 'logged_out' })
       location.assign(logout_url)
     }
-    return new Promise<never>(() => {})
+    return forever()
   }
 }
 
-function submitForm(action: string, everywhere: boolean): void {
+function submitForm(action: string, body: URLSearchParams): void {
   const form = document.createElement('form')
   form.method = 'post'
   form.action = action
-  const field = document.createElement('input')
-  field.name = 'everywhere'
-  field.value = String(everywhere)
-  form.append(field)
-  form.hidden = true
+  for (const [name, value] of body) {
+    const field = form.appendChild(document.createElement('input'))
+    Object.assign(field, { type: 'hidden', name, value })
+  }
   document.body.append(form)
   form.submit()
 }

@@ -39,28 +39,36 @@ export interface SignedOut {
 
 export type SessionState = SignedIn | SignedOut
 
-/** What the gateway itself answered with, when it was an error (docs/errors.md). */
+/** An answer that was an error. */
 export class SallyportError extends Error {
-  override readonly name: string = 'SallyportError'
+  override readonly name = 'SallyportError'
   readonly status: number
-  /** The code, such as `session_expired`; empty where the answer was not the gateway's. */
+  /**
+   * The gateway's code (docs/errors.md), such as `store_unavailable`; empty where the answer was somebody else's, such as a
+   * proxy's. One is the client's own: `sign_in_loop`, when a sign-in came back and a call is refused as before.
+   */
   readonly code: string
 
-  constructor(message: string, status: number, code: string) {
-    super(message)
+  constructor(status: number, code: string) {
+    super(`${status} ${code}`)
     this.status = status
     this.code = code
   }
 }
 
-export async function errorOf(response: Response): Promise<SallyportError> {
-  const code = response.headers.get('sallyport-error') ?? ''
-  return new SallyportError(code || `unexpected answer ${response.status}`, response.status, code)
+/** The code of an error that the gateway made; empty for every other answer. */
+export function codeOf(response: Response): string {
+  return response.headers.get('sallyport-error') ?? ''
 }
 
 /** Asks who is signed in. @throws {SallyportError} when the gateway cannot say: that is no sign-out */
 export async function readSession(base: string): Promise<SessionState> {
-  const response = await fetch(`${base}/session`, { headers: { accept: 'application/json', 'x-csrf': '1' } })
-  if (!response.ok) throw await errorOf(response)
+  const response = await fetch(`${base}/session`, { headers: { 'x-csrf': '1' } })
+  if (!response.ok) throw new SallyportError(response.status, codeOf(response))
   return (await response.json()) as SessionState
+}
+
+/** What a call waits for while its page is being left: nothing is to happen after it. */
+export function forever(): Promise<never> {
+  return new Promise(() => {})
 }

@@ -46,7 +46,7 @@ export function createSocketOpener(base: string, events: Events) {
         if (isOver) return
         if (openedAt && Date.now() - openedAt > successMs) failures = 0
         // A refused handshake and a lost network look the same from here.
-        const isEnded = code === sessionEnded || (!openedAt && (await isSignedOut(base)))
+        const isEnded = code === sessionEnded || (!openedAt && (await readSession(base).catch(() => null))?.authenticated === false)
         if (isOver) return
         if (!isEnded) {
           timer = setTimeout(connect, backOffMs(failures++))
@@ -72,9 +72,4 @@ export function createSocketOpener(base: string, events: Events) {
       },
     }
   }
-}
-
-async function isSignedOut(base: string): Promise<boolean> {
-  const state = await readSession(base).catch(() => null)
-  return state !== null && !state.authenticated
 }
