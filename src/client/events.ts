@@ -23,6 +23,7 @@ export function createEvents(base: string): Events {
   const listeners = new Set<(event: SessionEvent) => void>()
   /** Who is signed in for all we know: null for nobody, undefined before anybody has asked. */
   let known: string | null | undefined
+  let warnedOf: string | undefined
   let source: EventSource | null = null
   let stop: (() => void) | null = null
   let channel: BroadcastChannel | null = null
@@ -42,6 +43,11 @@ export function createEvents(base: string): Events {
       known = null
       source?.close()
       if (isKnown) return
+    } else if (warnedOf === event.expires_at) {
+      // A sign-out clears the storage of the site, Chromium with it the locks: for a while two tabs may have a stream.
+      return
+    } else {
+      warnedOf = event.expires_at
     }
     for (const listener of [...listeners]) listener(event)
   }
@@ -94,10 +100,13 @@ export function createEvents(base: string): Events {
     // Timers stand still while a machine sleeps, and messages get lost.
     const onVisible = () => document.visibilityState === 'visible' && void look()
     document.addEventListener('visibilitychange', onVisible, { signal: ending.signal })
+    const ended = new Promise(resolve => ending.signal.addEventListener('abort', resolve))
     const lead = () => {
+      // The lock may have been on its way when this ended.
+      if (ending.signal.aborted) return
       isLeading = true
       follow()
-      return new Promise(resolve => ending.signal.addEventListener('abort', resolve))
+      return ended
     }
     navigator.locks.request(name, { signal: ending.signal }, lead).catch(() => {})
 
