@@ -99,7 +99,9 @@ describe('sallyport/client, in Chromium', () => {
   it('asks the page once, and gives each call its refusal when the page stays', async () => {
     const tab = await openTab('/?stay')
 
-    const statuses = await tab.evaluate(() => Promise.all(Array.from({ length: 20 }, async () => (await client.fetch('/api/orders')).status)))
+    const statuses = await tab.evaluate(() =>
+      Promise.all(Array.from({ length: 20 }, async () => (await client.fetch('/api/orders')).status)),
+    )
 
     assert.deepEqual(new Set(statuses), new Set([401]))
     const loginUrl = '/auth/login?return_to=%2F%3Fstay'
@@ -306,7 +308,9 @@ describe('sallyport/client, in Chromium', () => {
         Object.assign(globalThis, { socket })
       })
       const send = (text: string) =>
-        eventually(() => page.evaluate(sent => (globalThis as unknown as { socket: { send(data: string): boolean } }).socket.send(sent), text))
+        eventually(() =>
+          page.evaluate(sent => (globalThis as unknown as { socket: { send(data: string): boolean } }).socket.send(sent), text),
+        )
 
       await send('lose')
       await eventually(() => connections === 2)
