@@ -19,15 +19,23 @@ export interface DocumentedResponse extends Reference {
   readonly content?: Readonly<Record<string, { readonly schema: object }>>
 }
 
+export interface Parameter {
+  readonly name: string
+  readonly in: 'path' | 'query'
+}
+
+type Parameters = readonly (Parameter | { readonly $ref: string })[]
+
 export interface Operation {
   readonly tags: readonly string[]
   readonly operationId: string
+  readonly parameters?: Parameters
   readonly responses: Readonly<Record<string, DocumentedResponse>>
 }
 
 /** config/openapi.yaml, as far as tests read it. */
 export const openapi = parse(readProjectFile('config/openapi.yaml')) as {
-  readonly paths: Readonly<Record<string, Readonly<Partial<Record<Method, Operation>>>>>
+  readonly paths: Readonly<Record<string, Readonly<Partial<Record<Method, Operation>>> & { readonly parameters?: Parameters }>>
   readonly components: { readonly schemas: Readonly<Record<string, { readonly enum?: readonly string[] }>> }
 }
 
