@@ -89,7 +89,7 @@ describe('the check of every answer in the suite', () => {
     assert.match(String(judgeAnswer({ ...answer, status: 201 })), /no such status/)
   })
 
-  it('finds another type, another body, a member too many, and one too few', () => {
+  it('UI-04 finds another type, another body, a member too many, and one too few', () => {
     const body = (change: object) => JSON.stringify({ ...(JSON.parse(answer.body) as object), ...change })
 
     assert.match(String(judgeAnswer({ ...answer, headers: { 'content-type': 'text/plain' } })), /is text\/plain/)

@@ -14,6 +14,14 @@ const strict = { strict: true, noEmit: true, verbatimModuleSyntax: true, exactOp
 const forNode = { ...strict, module: 'nodenext', target: 'es2024', types: ['node'] }
 const forPages = { ...strict, module: 'esnext', moduleResolution: 'bundler', target: 'es2022', lib: ['es2022', 'dom'], types: [] }
 
+/** What the examples for pages use of the page. */
+const theirs = `
+declare function show(name: unknown): void
+declare function warn(seconds: number): void
+declare function showSignedOut(reason?: string): void
+declare function update(data: unknown): void
+`
+
 /** A page that is signed in, or says that it is not. */
 const page = `
 import { createClient } from 'sallyport/client'
@@ -44,15 +52,7 @@ describe('the package, installed into an empty project', () => {
     project = await createEmptyProject()
     project.write('contract.test.ts', examples('docs/testing.md').join('\n'))
     project.write('library.ts', [...examples('docs/library.md'), misuse('createGateway', "{ origins: 'none' }")].join('\n'))
-    const names = 'declare function show(name: unknown): void, warn(seconds: number): void, showSignedOut(reason?: string): void'
-    project.write(
-      'pages/examples.ts',
-      [
-        ...names.split(', ').map((one, i) => (i === 0 ? one : `declare function ${one}`)),
-        'declare function update(data: unknown): void',
-        ...examples('docs/browser-client.md'),
-      ].join('\n'),
-    )
+    project.write('pages/examples.ts', [theirs, ...examples('docs/browser-client.md')].join('\n'))
     project.write('pages/page.ts', page)
     project.write('pages/misuse.ts', `import { createClient } from 'sallyport/client'\n${misuse('createClient', '{ base: 1 }')}`)
     project.write('serve.ts', server)
