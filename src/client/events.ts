@@ -59,12 +59,13 @@ export function createEvents(base: string): Events {
     if (to !== channel) to.close()
   }
 
-  async function look(): Promise<void> {
+  /** Asks how things are, and tells. @param reason of an end, where the gateway does not say one */
+  async function look(reason?: EndReason): Promise<void> {
     clearTimeout(timer)
     try {
       const state = await readSession(base)
       if (!stop) return
-      tell(state.authenticated ? { type: 'session_started', session: state } : { type: 'session_ended', reason: state.reason })
+      tell(state.authenticated ? { type: 'session_started', session: state } : { type: 'session_ended', reason: state.reason ?? reason })
     } catch {
       // Nobody can say: that is no sign-out.
       lookLater()
@@ -73,7 +74,7 @@ export function createEvents(base: string): Events {
 
   function lookLater(): void {
     clearTimeout(timer)
-    if (stop) timer = setTimeout(look, backOffMs(failures++))
+    if (stop) timer = setTimeout(() => void look(), backOffMs(failures++))
   }
 
   /** Opens the stream where this tab is to hold it and somebody is signed in. */
@@ -84,8 +85,9 @@ export function createEvents(base: string): Events {
     opened.onopen = () => {
       failures = 0
     }
-    for (const type of ['session_expiring', 'session_ended'] as const)
-      opened.addEventListener(type, ({ data }) => tell({ ...(JSON.parse(data as string) as SessionEvent), type } as SessionEvent))
+    opened.addEventListener('session_expiring', ({ data }) => tell({ ...JSON.parse(data), type: 'session_expiring' }))
+    // Of the session that the stream was opened for: a sign-in in another tab may have put another in its place.
+    opened.addEventListener('session_ended', ({ data }) => void look(JSON.parse(data).reason))
     // It gives up at 401, 429 and 503 alike and does not say which it was.
     opened.onerror = () => {
       if (opened.readyState === EventSource.CLOSED && known) lookLater()

@@ -45,8 +45,10 @@ export function createSocketOpener(base: string, events: Events) {
       socket.onclose = async ({ code }) => {
         if (isOver) return
         if (openedAt && Date.now() - openedAt > successMs) failures = 0
-        // A refused handshake and a lost network look the same from here.
-        const isEnded = code === sessionEnded || (!openedAt && (await readSession(base).catch(() => null))?.authenticated === false)
+        // A refused handshake and a lost network look the same from here; and where the session has ended, a sign-in in
+        // another tab may have put another in its place.
+        const isDoubtful = !openedAt || code === sessionEnded
+        const isEnded = isDoubtful && (await readSession(base).catch(() => null))?.authenticated === false
         if (isOver) return
         if (!isEnded) {
           timer = setTimeout(connect, backOffMs(failures++))

@@ -239,6 +239,18 @@ describe('sallyport/client, in Chromium', () => {
       await hears(page, 'session_started', 'session_expiring', 'session_ended idle')
     })
 
+    it('tells of no end when a sign-in in another tab puts another session in the place of the first', async () => {
+      await signIn(page)
+      await subscribe(page)
+      await hears(page, 'session_started')
+
+      const tab = await openTab('/')
+      await tab.evaluate(() => void client.login({ query: { prompt: 'login' } }))
+      await choose(tab)
+
+      await hears(page, 'session_started', 'session_started')
+    })
+
     it('tells a warning once, however often it comes', async () => {
       await signIn(page)
       const tab = await openTab('/')
@@ -318,6 +330,19 @@ describe('sallyport/client, in Chromium', () => {
 
       await eventually(async () => (await page.evaluate(() => told)).join() === 'open,open,signed out')
       assert.equal(connections, 2)
+    })
+
+    it('comes back when only the session that it was opened for has ended', async () => {
+      await signIn(page)
+      let connections = 0
+      await page.routeWebSocket('**/api/live', socket => {
+        if (++connections === 1) void socket.close({ code: 4401 })
+      })
+
+      await page.evaluate(() => void client.openSocket('/api/live', { onSignedOut: () => told.push('signed out') }))
+      await eventually(() => connections === 2)
+
+      assert.deepEqual(await page.evaluate(() => told), [])
     })
 
     it('gives up when it cannot begin because nobody is signed in', async () => {

@@ -24,12 +24,12 @@ declare function update(data: unknown): void
 
 /** A page that is signed in, or says that it is not. */
 const page = `
-import { createClient } from 'sallyport/client'
-const client = createClient()
-document.querySelector('button')?.addEventListener('click', () => void client.login())
-client.subscribe(event => {
-  document.title = event.type === 'session_started' ? \`signed in as \${event.session.user.name}\` : 'signed out'
-})
+  import { createClient } from 'sallyport/client'
+  const client = createClient()
+  document.querySelector('button')?.addEventListener('click', () => void client.login())
+  client.subscribe(event => {
+    document.title = event.type === 'session_started' ? \`signed in as \${event.session.user.name}\` : 'signed out'
+  })
 `
 
 /** The import map is for browsers without a bundler. */
@@ -37,12 +37,12 @@ const html = `<!doctype html><html lang="en"><title>loading</title><button>Sign 
 <script type="importmap">{"imports":{"sallyport/client":"/client/client.js"}}</script><script type="module" src="/page.js"></script></html>`
 
 const server = `
-import { startTestGateway } from 'sallyport/testing'
-const t = await startTestGateway({
-  routes: [{ path: '/', access: 'anyone', kind: 'page', upstream: { static: './public' } }],
-  people: { alice: { claims: { name: 'Alice' } } },
-})
-console.log(t.origin)
+  import { startTestGateway } from 'sallyport/testing'
+  const t = await startTestGateway({
+    routes: [{ path: '/', access: 'anyone', kind: 'page', upstream: { static: './public' } }],
+    people: { alice: { claims: { name: 'Alice' } } },
+  })
+  console.log(t.origin)
 `
 
 describe('the package, installed into an empty project', () => {
@@ -101,7 +101,10 @@ describe('the package, installed into an empty project', () => {
 
   it('lets nothing else be imported', async () => {
     for (const path of ['sallyport/dist/gateway.js', 'sallyport/package.json', 'sallyport/src/gateway.ts', 'sallyport/store'])
-      await assert.rejects(project.node('--input-type=module', '-e', `await import('${path}')`), /ERR_PACKAGE_PATH_NOT_EXPORTED/)
+      await assert.rejects(
+        project.node('--input-type=module', '-e', 'await import(process.argv[1])', path),
+        /ERR_PACKAGE_PATH_NOT_EXPORTED/,
+      )
   })
 
   it('says what to install where supertest is missing', async () => {

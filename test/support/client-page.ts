@@ -24,13 +24,13 @@ export const answerClientPage: RequestListener = (req, res) => {
 /** `?stay` answers refusals with `stay`; what the callbacks are told is in `told`. */
 const page = `<!doctype html><html lang="en"><meta charset="utf-8"><title>Client</title><link rel="icon" href="data:,">
 <script type="module">
-import { createClient } from '/client/client.ts'
-const told = []
-const asks = new URLSearchParams(location.search)
-window.told = told
-window.client = createClient({
-  ...(asks.has('stay') ? { onSignInNeeded: need => (told.push(need), 'stay') } : {}),
-  ...(asks.has('loop') ? { onLoop: error => told.push(error.code) } : {}),
-})
-window.ready = true
+  import { createClient } from '/client/client.ts'
+  const told = []
+  const asks = new URLSearchParams(location.search)
+  window.told = told
+  window.client = createClient({
+    ...(asks.has('stay') ? { onSignInNeeded: need => (told.push(need), 'stay') } : {}),
+    ...(asks.has('loop') ? { onLoop: error => told.push(error.code) } : {}),
+  })
+  window.ready = true
 </script></html>`
