@@ -2,6 +2,7 @@ import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'n
 import { createServer } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import { compileConfig } from '../../src/config/compile.ts'
+import { createOwnPathTest } from '../../src/config/own-paths.ts'
 import { makeSecrets } from '../../src/demo/development-secrets.ts'
 import { audience, clientId, describeGateway } from '../../src/demo/gateway-config.ts'
 import { createIdentityProvider } from '../../src/demo/identity-provider.ts'
@@ -12,6 +13,7 @@ import { startWeb } from '../../src/demo/web.ts'
 import { createGateway, type Gateway } from '../../src/gateway.ts'
 import { createPublicServer } from '../../src/listeners.ts'
 import { makeCertificate } from './certificate.ts'
+import { watchAnswers } from './watch-answers.ts'
 
 /** The demo's world on ports of its own, with the gateway and the provider on two sites. */
 export interface Stage {
@@ -102,7 +104,8 @@ export async function startStage({
     now: () => Date.now() + ahead,
     auditTo: { write: (line: string) => void audit.push(JSON.parse(line) as AuditLine) },
   })
-  handler = front(gateway)
+  const answers = watchAnswers(front(gateway), '/auth', createOwnPathTest('/auth'))
+  handler = answers.handler
   upgrade = gateway.upgrade
 
   return {
@@ -119,6 +122,7 @@ export async function startStage({
     async close() {
       await Promise.all(running.map(one => one.close()))
       await gateway.close()
+      answers.assertDescribed()
     },
   }
 }
