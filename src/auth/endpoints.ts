@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import express, { type ErrorRequestHandler, type RequestHandler } from 'express'
 import type { GatewayConfig } from '../config/config.ts'
+import { assertionKeysPath } from '../config/own-paths.ts'
 import { GatewayError } from '../errors.ts'
 import type { Exchange, Target } from '../http/exchange.ts'
 import { isFormNavigation } from '../http/fetch-metadata.ts'
@@ -22,6 +23,7 @@ import type { ProviderLogout } from '../tokens/provider-logout.ts'
 import type { Renew } from '../tokens/renew.ts'
 import type { StepUp } from '../tokens/step-up.ts'
 import { createAccount } from './account.ts'
+import { createAssertionKeys } from './assertion-keys.ts'
 import { createAttemptCookies } from './attempt-cookies.ts'
 import { createBackChannelLogout } from './back-channel-logout.ts'
 import { createBounce } from './bounce.ts'
@@ -86,8 +88,14 @@ export interface EndpointStages {
 }
 
 export interface Endpoints {
-  /** Answers a request for a path under `paths.base`. Nothing here looks at Host, or reads the target anew. */
+  /** Answers a request for a path of our own. Nothing here looks at Host, or reads the target anew. */
   serve(req: IncomingMessage, res: ServerResponse, exchange: Exchange, trail: Trail): void
+}
+
+interface Handlers {
+  readonly get?: RequestHandler[]
+  readonly post?: RequestHandler[]
+  readonly delete?: RequestHandler[]
 }
 
 /** Creates our own endpoints: an Express app, one line for each. */
@@ -141,6 +149,10 @@ export function createEndpoints(config: GatewayConfig, gateway: EndpointParts, s
   endpoint('/sessions/:session_id', 'DELETE', { delete: [readSmallBody, readSession, revokeSession] })
   endpoint('/sessions/:session_id/revoke', 'POST', { post: [readSmallBody, readSession, revokeSession] })
 
+  // Without the session, the cookie and the store: whoever verifies an assertion has none of them.
+  if (config.assertionKeys.length > 0)
+    endpointAt(assertionKeysPath, assertionKeysPath, 'GET, HEAD', { get: [createAssertionKeys(config.assertionKeys)] })
+
   app.use(noRoute)
   app.use(((error, req, res, _next) => {
     const { exchange, ...visit } = visitOf(res)
@@ -156,13 +168,13 @@ export function createEndpoints(config: GatewayConfig, gateway: EndpointParts, s
     },
   }
 
-  function endpoint(
-    path: string,
-    allow: string | ((target: Target) => string),
-    handlers: { readonly get?: RequestHandler[]; readonly post?: RequestHandler[]; readonly delete?: RequestHandler[] },
-  ): void {
-    const name = config.paths.base + path
-    const route = app.route(literal(config.paths.base) + path)
+  function endpoint(path: string, allow: string | ((target: Target) => string), handlers: Handlers): void {
+    endpointAt(config.paths.base + path, literal(config.paths.base) + path, allow, handlers)
+  }
+
+  /** @param name for the log; `pattern` says the same to Express */
+  function endpointAt(name: string, pattern: string, allow: string | ((target: Target) => string), handlers: Handlers): void {
+    const route = app.route(pattern)
     // Before all handlers: Express would answer HEAD with those of GET.
     route.all((req, res, next) => {
       const { exchange, trail } = visitOf(res)

@@ -2,9 +2,9 @@ import type { Request, RequestHandler } from 'express'
 import type { Origin } from '../config/config.ts'
 import { GatewayError } from '../errors.ts'
 import { clearCookie, findCookie } from '../http/cookies.ts'
-import type { Subject } from '../ops/trail.ts'
 import { endedCode } from '../session/ended-code.ts'
 import type { EndReason, SignedIn } from '../session/session.ts'
+import { subjectOf } from '../session/subject.ts'
 import { visitOf } from './respond.ts'
 
 /** The session that the request's cookie opens, if it lives and belongs to this origin. */
@@ -51,14 +51,9 @@ export function createSessionReader(deps: {
     deps.session(req, res, error => {
       req.headers.cookie = header
       const { exchange, trail } = visitOf(res)
-      if (error === undefined) trail.subject = subjectOf(liveSession(req, exchange.target.origin))
+      const signedIn = error === undefined ? liveSession(req, exchange.target.origin) : null
+      if (signedIn !== null) trail.subject = subjectOf(signedIn)
       next(error)
     })
   }
-}
-
-/** Who the request acts for, in its log line and in the audit. */
-function subjectOf(signedIn: SignedIn | null): Subject | undefined {
-  if (signedIn === null) return undefined
-  return { provider: signedIn.record.provider, sub: signedIn.record.sub, session_id: signedIn.sessionId }
 }

@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs'
 import { ConfigError } from '../config/mistakes.ts'
+import { version } from '../ops/version.ts'
 import { type Command, CommandError, exitCode, type Terminal, UsageError } from './terminal.ts'
 import { usageOf } from './usage.ts'
 
@@ -11,6 +11,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   'config schema': async () => (await import('./config-schema.ts')).printSchema,
   'config explain': async () => (await import('./config-explain.ts')).explainRequest,
   'keys generate': async () => (await import('./keys.ts')).generateKey,
+  'secrets status': async () => (await import('./secrets.ts')).showSecrets,
   'sessions ls': async () => (await import('./sessions.ts')).listSessions,
   'sessions revoke': async () => (await import('./sessions.ts')).revokeSessions,
 }
@@ -34,7 +35,7 @@ async function dispatch(args: readonly string[], terminal: Terminal): Promise<nu
   const words = firstOption === -1 ? args : args.slice(0, firstOption)
   const name = [words.slice(0, 2).join(' '), words[0] ?? ''].find(candidate => Object.hasOwn(commands, candidate))
   if (args[0] === '--version' || args.includes('--help') || args.includes('-h')) {
-    terminal.print(args[0] === '--version' ? version() : usageOf(name ?? words.join(' ')))
+    terminal.print(args[0] === '--version' ? version : usageOf(name ?? words.join(' ')))
     return exitCode.ok
   }
   const load = name === undefined ? undefined : commands[name]
@@ -64,10 +65,4 @@ function complain(error: unknown, terminal: Terminal): number {
   }
   terminal.remark(`sallyport: ${code === '' ? error.stack : error.message}`)
   return exitCode.other
-}
-
-function version(): string {
-  // Two folders up from src/cli and from dist/cli alike.
-  const manifest = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
-  return manifest.version
 }

@@ -37,12 +37,20 @@ Says which route a request matches and what will happen to it.
 ${configOption}
   --json          the answer as JSON`,
 
-  'keys generate': `Usage: sallyport keys generate [--kind cookie|sealing|admin] [--json]
+  'keys generate': `Usage: sallyport keys generate [--kind cookie|sealing|admin|assertion] [--json]
 
-Prints a new key: 32 random bytes, base64url.
+Prints a new key: 32 random bytes, base64url; for assertions a private key on P-256, PEM.
 
-  --kind KIND     what it is for: cookie (default), sealing, or admin: a token for admin.tokens
+  --kind KIND     what it is for: cookie (default), sealing, admin: a token for admin.tokens, or assertion: for
+                  assertionKeys
   --json          the answer as JSON`,
+
+  'secrets status': `Usage: sallyport secrets status --admin URL [--token-file FILE] [--json]
+
+Lists the keys and secrets that a gateway has read from files, and how long ago each file changed.
+
+${adminOptions}
+  --json          the gateway's answer as JSON`,
 
   'sessions ls': `Usage: sallyport sessions ls --admin URL --provider P --sub S [--token-file FILE] [--json]
 
@@ -70,7 +78,8 @@ const overview = `Usage: sallyport <command> [options]
   config check      say everything that is wrong with a configuration
   config schema     print its JSON Schema
   config explain    say what will happen to a request
-  keys generate     print a new key for cookies or sealing, or a token for administrators
+  keys generate     print a new key for cookies, sealing or assertions, or a token for administrators
+  secrets status    say how old keys and secrets are, as an administrator
   sessions ls       list a user's sessions, as an administrator
   sessions revoke   end them
 

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { GatewayConfig, RouteRule } from '../config/config.ts'
+import { createOwnPathTest } from '../config/own-paths.ts'
 import { GatewayError } from '../errors.ts'
 import { clientAddress, createTrustedProxies } from '../http/client-address.ts'
 import { type Cors, isPreflight } from '../http/cors.ts'
@@ -10,9 +11,12 @@ import type { RequestHead } from '../http/request-head.ts'
 import { requestId } from '../http/request-id.ts'
 import { readTarget } from '../http/target.ts'
 import { describeFailure, type Log } from '../ops/log.ts'
+import type { Metrics } from '../ops/metrics.ts'
+import type { BeginTrace } from '../ops/tracing.ts'
 import { type Trail, writeRequest } from '../ops/trail.ts'
 import type { Families } from '../session/families.ts'
 import type { Credential, SignedIn } from '../session/session.ts'
+import { subjectOf } from '../session/subject.ts'
 import { decideAccess } from './access.ts'
 import { type Caller, type CallerDeps, createCallerStage } from './caller.ts'
 import { refuseCrossSite } from './cross-site.ts'
@@ -33,6 +37,8 @@ export interface StageDeps extends CallerDeps {
   readonly families: Families
   readonly forward: Forward
   readonly refuse: Refuse
+  readonly metrics: Metrics
+  readonly beginTrace: BeginTrace
 }
 
 export type Stages = ReturnType<typeof createStages>
@@ -41,16 +47,22 @@ type Withheld = Extract<ForwardOutcome, { readonly result: 'unauthorized' }>
 
 /** Binds the stages of a request to one configuration. Each is a plain function; gateway.ts has their order. */
 export function createStages(deps: StageDeps) {
-  const { config, cors, now } = deps
+  const { config, cors, now, metrics, beginTrace } = deps
   const proxies = createTrustedProxies(config.listen.trustedProxies)
   const checkCrossSite = refuseCrossSite(config.csrf)
   const { readPresented, readSession } = createSessionStage(deps)
-  const ownPrefix = `${config.paths.base}/`
+  const isOwnPath = createOwnPathTest(config.paths.base)
 
   function admit(target: Target, method: string): RouteRule {
     const route = matchRoute(config.routes, target)
     admitMethod(route, method)
     return route
+  }
+
+  function closeTrail(trail: Trail, res: ServerResponse): void {
+    metrics.request(trail.route, trail.outcome)
+    trail.trace?.end({ route: trail.route, status: res.statusCode, outcome: trail.outcome })
+    writeRequest(deps.log, trail, res.statusCode, now)
   }
 
   const callers = createCallerStage(deps)
@@ -64,19 +76,22 @@ export function createStages(deps: StageDeps) {
         clientAddress: clientAddress(req, proxies),
         userAgent: req.headers['user-agent'],
         startedAt: now(),
+        arrivedAt: metrics.clock(),
+        trace: beginTrace(req),
         route: undefined,
         subject: undefined,
+        outcome: 'ok',
       }
     },
 
     readExchange(req: RequestHead, trail: Trail): Exchange {
       refuseRepeatedHeaders(req)
       const target = readTarget(req, { origins: config.origins, proxies })
-      const { requestId, method, clientAddress } = trail
-      return { requestId, method, clientAddress, target, isNavigation: isNavigation(req) }
+      const { requestId, method, clientAddress, trace } = trail
+      return { requestId, method, clientAddress, target, isNavigation: isNavigation(req), trace }
     },
 
-    isOurs: ({ target }: Exchange) => target.path.startsWith(ownPrefix) || target.path === config.paths.base,
+    isOurs: ({ target }: Exchange) => isOwnPath(target.path),
 
     findRoute({ target }: Exchange, trail: Trail): RouteRule {
       const route = matchRoute(config.routes, target)
@@ -98,7 +113,7 @@ export function createStages(deps: StageDeps) {
     answerPreflight(req: IncomingMessage, res: ServerResponse, route: RouteRule, trail: Trail): void {
       res.writeHead(204, [...cors.preflightHeaders(req.headers, route.methods), 'x-request-id', trail.requestId])
       res.end()
-      writeRequest(deps.log, trail, res.statusCode, now)
+      closeTrail(trail, res)
     },
 
     /** On a route that takes anyone nobody looks at the cookie: it outlives an outage of the store. */
@@ -115,7 +130,7 @@ export function createStages(deps: StageDeps) {
       return route.access === 'anyone' ? null : readSession(route, presented, target.origin.href)
     },
 
-    subjectOf,
+    subjectOf: (signedIn: SignedIn | null): Trail['subject'] => (signedIn === null ? undefined : subjectOf(signedIn)),
 
     decideAccess(req: RequestHead, route: RouteRule, signedIn: SignedIn | null): void {
       decideAccess(route, signedIn, now())
@@ -124,6 +139,9 @@ export function createStages(deps: StageDeps) {
     },
 
     freshToken: callers.freshToken,
+
+    /** The request is let in, with all that it needs. */
+    noteAdmitted: (trail: Trail) => metrics.added.observe(metrics.clock() - trail.arrivedAt),
 
     forward(req: IncomingMessage, res: ServerResponse, exchange: Exchange, route: RouteRule, caller: Caller) {
       if (caller.signedIn === null) return deps.forward(req, res, exchange, route, caller)
@@ -135,14 +153,16 @@ export function createStages(deps: StageDeps) {
 
     refuse: deps.refuse,
 
-    /** The upstream broke off after its answer had begun: the status alone would not say so. */
-    noteCut(trail: Trail, route: RouteRule, outcome: ForwardOutcome): void {
+    /** What the status alone would not say: either side broke off after the answer had begun. */
+    noteOutcome(trail: Trail, route: RouteRule, outcome: ForwardOutcome): void {
+      if (outcome.result === 'answered' || outcome.result === 'stream_ended') return
+      trail.outcome = outcome.result
       if (outcome.result !== 'cut') return
       const failure = describeFailure(outcome.error)
       deps.log.write('warn', 'answer_cut', { request_id: trail.requestId, route: route.path, upstream: outcome.upstream, ...failure })
     },
 
-    closeTrail: (trail: Trail, res: ServerResponse) => writeRequest(deps.log, trail, res.statusCode, now),
+    closeTrail,
 
     /** For our own endpoints: whether a GET for this target reaches a page. */
     isPage(target: Target): boolean {
@@ -169,11 +189,4 @@ export function createStages(deps: StageDeps) {
       checkCrossSite({ headers: req.headers, method, origin: target.origin, kind: 'api', isNavigation, isOwnForm })
     },
   }
-}
-
-/** Who a session acts for, as the audit names it. */
-function subjectOf(signedIn: SignedIn | null): Trail['subject'] {
-  if (signedIn === null) return undefined
-  const { record, sessionId } = signedIn
-  return { provider: record.provider, sub: record.sub, session_id: sessionId }
 }

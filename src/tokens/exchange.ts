@@ -4,7 +4,8 @@ import type { Provider } from '../oidc/provider.ts'
 import type { Audit } from '../ops/audit.ts'
 import { type Families, isOver } from '../session/families.ts'
 import type { SignedIn } from '../session/session.ts'
-import { outcomeOf, whoOf } from './outcome.ts'
+import { subjectOf } from '../session/subject.ts'
+import { outcomeOf } from './outcome.ts'
 import type { Revoke } from './revoke.ts'
 
 export interface ExchangeDeps {
@@ -29,12 +30,12 @@ export function createExchange({ families, revoke, audit }: ExchangeDeps): Excha
     // From the session alone (TEX-01): nothing of a request has a way to here.
     const subjectToken = current.vault.access['']?.token ?? ''
     const access = await provider.exchange({ subjectToken, audience, resource, scopes }).catch(error => {
-      audit('renewal', { ...whoOf(current), ...outcomeOf(error) })
+      audit('renewal', { ...subjectOf(current), ...outcomeOf(error) })
       throw error
     })
     const saved = await families.saveVault(current, { ...current.vault, access: { ...current.vault.access, [slot]: access } })
     if (saved !== null) {
-      audit('renewal', { ...whoOf(current), outcome: 'ok' })
+      audit('renewal', { ...subjectOf(current), outcome: 'ok' })
       return saved
     }
     const family = await families.read(current.credential)

@@ -1,10 +1,4 @@
 import { GatewayError } from '../errors.ts'
-import type { SignedIn } from '../session/session.ts'
-
-/** Whose tokens an audit line speaks of. */
-export function whoOf({ record, sessionId }: SignedIn) {
-  return { provider: record.provider, sub: record.sub, session_id: sessionId }
-}
 
 /** What an audit line says of a failure. */
 export function outcomeOf(error: unknown) {

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
+import { eventually } from '../support/eventually.ts'
 import { sessionConfig, startGateway } from '../support/gateway.ts'
 import { startRedisCluster } from '../support/redis-cluster.ts'
 import { startRedisSentinel } from '../support/redis-sentinel.ts'
 import { startRedis } from '../support/redis-server.ts'
-import { until } from '../support/until.ts'
 
 const setUps = {
   redis: async () => {
@@ -23,7 +23,7 @@ describe('the store that session.store names', { concurrency: true }, () => {
       await gateway.close()
       await redis.stop()
     })
-    await until(async () => (await gateway.ready()) === undefined)
+    await eventually(async () => (await gateway.ready()) === undefined)
     return { gateway, redis }
   }
 

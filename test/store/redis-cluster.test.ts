@@ -4,12 +4,12 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { createRedisClusterStore } from '../../src/store/redis.ts'
 import { slotOf } from '../../src/store/redis-slots.ts'
 import type { Store } from '../../src/store/store.ts'
+import { eventually } from '../support/eventually.ts'
 import { livedMs } from '../support/lived-time.ts'
 import { documented, documentedUser } from '../support/redis-acl.ts'
 import { type RedisClusterSetup, startRedisCluster } from '../support/redis-cluster.ts'
 import { type RedisServer, startRedis } from '../support/redis-server.ts'
 import { listenToStore } from '../support/store-events.ts'
-import { until } from '../support/until.ts'
 import { longest, startTraffic } from './store-traffic.ts'
 import { createFamily, everyVerb, hour, isUnavailable, newId } from './store-under-test.ts'
 
@@ -94,7 +94,7 @@ describe('the Redis store on a cluster', { concurrency: true }, () => {
 
       // A busy machine may take longer to connect than any call waits for it.
       assert.ok(isRead || performance.now() - startedAt > 700)
-      await until(async () => (await store.readFamily(family.id, '0')).session === family.session)
+      await eventually(async () => (await store.readFamily(family.id, '0')).session === family.session)
 
       assert.equal(await redis.masterOf(family.id), spare)
       assert.equal(await store.endFamily(family.id, 'logged_out', hour), true)
@@ -148,7 +148,7 @@ describe('the Redis store on a cluster', { concurrency: true }, () => {
       await assert.rejects(async () => store.readFamily(family.id, '0'), isUnavailable)
       await events.untilTold(/^down: cluster: CLUSTERDOWN$/)
       await master.send('CLUSTER', 'ADDSLOTS', String(slotOf(empty)))
-      await until(async () => (await store.readFamily(family.id, '0')).session === family.session)
+      await eventually(async () => (await store.readFamily(family.id, '0')).session === family.session)
 
       await events.until('up')
       assert.equal(await store.ping(), undefined)
@@ -178,7 +178,7 @@ describe('the Redis store on a cluster', { concurrency: true }, () => {
 
       first.freeze()
       const { store, events } = open(t, redis)
-      await until(async () => (await store.readFamily(id, '0')).session === null)
+      await eventually(async () => (await store.readFamily(id, '0')).session === null)
       assert.ok(!events.told.includes('up'))
       first.thaw()
 
@@ -251,7 +251,7 @@ describe('the Redis store on a cluster', { concurrency: true }, () => {
     assert.equal(await store.endFamily(family.id, 'logged_out', hour), true)
 
     assert.ok((await next.dump()).some(entry => entry.value === '!logged_out'))
-    await until(
+    await eventually(
       async () =>
         String(await before.send('CLIENT', 'LIST', 'TYPE', 'NORMAL'))
           .trim()
@@ -310,7 +310,7 @@ async function untilNobodyConnects(redis: RedisClusterSetup): Promise<void> {
     const answers = await Promise.all(redis.servers.map(server => server.send('INFO', 'stats')))
     return answers.map(text => /^total_connections_received:(\d+)/m.exec(String(text))?.[1]).join()
   }
-  await until(async () => {
+  await eventually(async () => {
     const before = await count()
     await wait(700)
     return (await count()) === before

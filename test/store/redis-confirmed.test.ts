@@ -2,11 +2,11 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it, type TestContext } from 'node:test'
 import { createRedisSentinelStore, createRedisStore } from '../../src/store/redis.ts'
 import type { Store } from '../../src/store/store.ts'
+import { eventually } from '../support/eventually.ts'
 import { livedMs } from '../support/lived-time.ts'
 import { documented, documentedUser } from '../support/redis-acl.ts'
 import { type RedisSentinelSetup, startRedisSentinel } from '../support/redis-sentinel.ts'
 import { listenToStore } from '../support/store-events.ts'
-import { until } from '../support/until.ts'
 import { createFamily, hour, isUnavailable, longLife, newId } from './store-under-test.ts'
 
 const noReplica = 'unconfirmed: no replica confirmed within 100 ms'
@@ -97,8 +97,8 @@ describe('endings and rotations, where there are replicas', () => {
       assert.deepEqual(unconfirmed(), [noReplica])
 
       replica().thaw()
-      await until(async () => (await onReplica(first.id)) === '!logged_out')
-      await until(async () => Number(await master().send('WAIT', '1', '1000')) > 0)
+      await eventually(async () => (await onReplica(first.id)) === '!logged_out')
+      await eventually(async () => Number(await master().send('WAIT', '1', '1000')) > 0)
       await store.replaceVault(second.id, 'next', 'another')
       replica().freeze()
       await store.endFamily(third.id, 'logged_out', hour)

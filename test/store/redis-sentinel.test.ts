@@ -3,11 +3,11 @@ import { describe, it, type TestContext } from 'node:test'
 import type { RedisSentinelConfig } from '../../src/config/store-config.ts'
 import { createRedisSentinelStore } from '../../src/store/redis.ts'
 import type { Store } from '../../src/store/store.ts'
+import { eventually } from '../support/eventually.ts'
 import { livedMs } from '../support/lived-time.ts'
 import { documented, documentedSentinelUser, documentedUser } from '../support/redis-acl.ts'
 import { type RedisSentinelSetup, startRedisSentinel } from '../support/redis-sentinel.ts'
 import { listenToStore } from '../support/store-events.ts'
-import { until } from '../support/until.ts'
 import { longest, startTraffic } from './store-traffic.ts'
 import { createFamily, everyVerb, hour, isUnavailable, newId } from './store-under-test.ts'
 
@@ -59,7 +59,7 @@ describe('the Redis store with sentinels', { concurrency: 4 }, () => {
     const tookMs = await events.until('up')
     before.thaw()
     await redis.untilReplicated(1)
-    await until(() => store.endFamily(family.id, 'logged_out', hour))
+    await eventually(() => store.endFamily(family.id, 'logged_out', hour))
     const outcomes = await traffic.stop()
 
     assert.ok(tookMs < recoveryBoundMs, `took ${tookMs} ms`)

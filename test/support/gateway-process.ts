@@ -16,8 +16,12 @@ export interface GatewayProcess {
   readonly host: string
   /** Of the admin port; null where the configuration has none. */
   readonly adminPort: number | null
+  /** Its configuration, which it reads anew when it changes; beside it there is room for more. */
+  readonly file: string
   /** Log and audit as they were written so far. */
   readonly lines: readonly Line[]
+  /** Has it read its configuration now. */
+  hangUp(): void
   /** Asks it to end and waits until it has. Gives its exit code, null when a signal ended it. */
   stop(): Promise<number | null>
   /** Ends it at once, as a crash does. */
@@ -65,10 +69,9 @@ export async function startGatewayProcess({ host, config, env }: GatewayProcessO
   const find = (event: string) => lines.find(line => line.event === event)
 
   try {
-    await eventually(() => {
-      if (!isRunning(child)) throw new Error(`the gateway has ended: ${complaints}`)
-      return find('listening') !== undefined && (find('store_up') !== undefined || !usesRedis(config))
-    }, 30_000)
+    const isUp = () => find('listening') !== undefined && (find('store_up') !== undefined || !usesRedis(config))
+    await eventually(() => isUp() || !isRunning(child), 30_000)
+    if (!isRunning(child)) throw new Error(`the gateway has ended: ${complaints}`)
   } catch (error) {
     child.kill('SIGKILL')
     throw error
@@ -84,7 +87,9 @@ export async function startGatewayProcess({ host, config, env }: GatewayProcessO
     port: Number(find('listening')?.port),
     host,
     adminPort: find('admin_listening') === undefined ? null : Number(find('admin_listening')?.port),
+    file,
     lines,
+    hangUp: () => void child.kill('SIGHUP'),
     stop: () => end('SIGTERM'),
     async kill() {
       await end('SIGKILL')

@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto'
 import type { RedisClusterStoreOptions } from '../../src/store/redis.ts'
 import { slotOf } from '../../src/store/redis-slots.ts'
 import type { Certificate } from './certificate.ts'
+import { eventually } from './eventually.ts'
 import { findFreePort, observer, type RedisEntry, type RedisServer, startAll, tryThrice } from './redis-server.ts'
-import { until } from './until.ts'
 
 export interface RedisClusterOptions {
   /** Lines of an ACL file. */
@@ -73,7 +73,7 @@ export async function startRedisCluster(options: RedisClusterOptions = {}): Prom
 
   async function untilPromoted(id: string, before: RedisServer): Promise<RedisServer> {
     const others = servers.filter(server => server !== before)
-    await until(async () => {
+    await eventually(async () => {
       const seen = await Promise.all(others.map(other => serverOf(other, slotOf(id))))
       return seen.every(server => server !== before) && (await Promise.all(others.map(isWell))).every(Boolean)
     })
@@ -99,7 +99,7 @@ export async function startRedisCluster(options: RedisClusterOptions = {}): Prom
     async failover(id) {
       const before = await masterOf(id)
       const replica = servers[(await rolesOf(servers)).findIndex(([role, , port]) => role === 'slave' && port === before.port)]
-      await until(async () => (await replica?.send('CLUSTER', 'FAILOVER')) === 'OK')
+      await eventually(async () => (await replica?.send('CLUSTER', 'FAILOVER')) === 'OK')
       return untilPromoted(id, before)
     },
     async moveSlot(id, to, halfway) {
@@ -117,7 +117,7 @@ export async function startRedisCluster(options: RedisClusterOptions = {}): Prom
       await halfway?.()
       await migrate(keys.slice(half))
       for (const server of [to, from]) await server.send('CLUSTER', 'SETSLOT', slot, 'NODE', toId)
-      await until(async () => (await Promise.all(servers.map(server => serverOf(server, slotOf(id))))).every(server => server === to))
+      await eventually(async () => (await Promise.all(servers.map(server => serverOf(server, slotOf(id))))).every(server => server === to))
     },
     async dump() {
       const found = await rolesOf(servers)
@@ -152,9 +152,9 @@ async function launch({ acl = [], tls, replicas = 0, spares = 0 }: RedisClusterO
     })),
   )
   try {
-    await until(async () => (await Promise.all(servers.map(isWell))).every(Boolean))
+    await eventually(async () => (await Promise.all(servers.map(isWell))).every(Boolean))
     const following = async () => (await rolesOf(servers)).filter(role => role[0] === 'slave' && role[3] === 'connected').length
-    await until(async () => (await following()) === replicas * masters)
+    await eventually(async () => (await following()) === replicas * masters)
     return { nodes, servers }
   } catch (error) {
     await stopAll(servers)

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import type { RedisSentinelStoreOptions } from '../../src/store/redis.ts'
 import type { Certificate } from './certificate.ts'
+import { eventually } from './eventually.ts'
 import { findFreePort, observer, type RedisEntry, type RedisServer, startAll, startRedis, tryThrice } from './redis-server.ts'
-import { until } from './until.ts'
 
 export interface RedisReplicationOptions {
   /** Lines of an ACL file, for Redis. */
@@ -69,7 +69,7 @@ export async function startRedisSentinel(options: RedisReplicationOptions = {}):
   }
 
   async function untilPromoted(before: RedisServer): Promise<RedisServer> {
-    await until(async () => {
+    await eventually(async () => {
       const answers = await Promise.allSettled(sentinels.map(named))
       // One that is not there says nothing.
       return answers.every(answer => answer.status === 'rejected' || answer.value !== before)
@@ -97,7 +97,7 @@ export async function startRedisSentinel(options: RedisReplicationOptions = {}):
     },
     async failover() {
       const before = await master()
-      await until(async () => (await sentinels.at(-1)?.send('SENTINEL', 'FAILOVER', name)) === 'OK')
+      await eventually(async () => (await sentinels.at(-1)?.send('SENTINEL', 'FAILOVER', name)) === 'OK')
       return untilPromoted(before)
     },
     async untilReplicated(count) {
@@ -184,14 +184,14 @@ async function untilSeen(sentinels: readonly RedisServer[], replicas: number): P
   const views = async (question: string) =>
     (await Promise.all(sentinels.map(one => one.send('SENTINEL', question, name)))) as readonly (readonly SentinelView[])[]
   const isGood = (one: SentinelView) => one['master-link-status'] === 'ok' && one.flags === 'slave'
-  await until(async () => (await views('REPLICAS')).every(view => view.filter(isGood).length >= replicas))
-  await until(async () => (await views('SENTINELS')).every(view => view.every(one => one.flags === 'sentinel')))
+  await eventually(async () => (await views('REPLICAS')).every(view => view.filter(isGood).length >= replicas))
+  await eventually(async () => (await views('SENTINELS')).every(view => view.every(one => one.flags === 'sentinel')))
 }
 
 /** A replica counts as online before it gets what is written: only its offset tells that it has it. */
 async function untilReplicated(master: RedisServer, count: number): Promise<void> {
   const written = Number(/^master_repl_offset:(\d+)/m.exec(String(await master.send('INFO', 'replication')))?.[1])
-  await until(async () => {
+  await eventually(async () => {
     const states = String(await master.send('INFO', 'replication')).matchAll(/^slave\d+:.*state=online,offset=(\d+)/gm)
     return [...states].filter(([, offset]) => Number(offset) >= written).length >= count
   })

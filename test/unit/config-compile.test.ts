@@ -90,6 +90,7 @@ describe('a compiled configuration', () => {
       access: 'anyone',
       require: { scopes: [], claims: {}, acr: [] },
       token: null,
+      assertion: null,
       identityHeaders: {},
       setHeaders: {},
       timeouts: { connectMs: 2000, headersMs: 30_000, idleMs: 60_000 },
