@@ -46,7 +46,19 @@ export function createLoad({ folder, host }: { readonly folder: string; readonly
   return async function load(subject, { path, connections, seconds }) {
     const { pid, port } = subject.program
     const script = await scriptFor(subject, path)
-    const command = ['-c', String(cores.others), 'wrk', '-t1', `-c${connections}`, `-d${seconds}s`, '--latency', '-s', script]
+    const command = [
+      '-c',
+      String(cores.others),
+      'wrk',
+      '-t1',
+      `-c${connections}`,
+      `-d${seconds}s`,
+      '--timeout',
+      '10s',
+      '--latency',
+      '-s',
+      script,
+    ]
     const before = readCpuSeconds(pid)
     const { stdout } = await promisify(execFile)('taskset', [...command, `http://127.0.0.1:${port}${path}`])
     return judge(subject.name, stdout, readCpuSeconds(pid) - before)

@@ -11,11 +11,13 @@ import { onStand } from './stand.ts'
 
 const allParts: Readonly<Record<string, Part>> = { throughput, latency, bodies, revocation, memory }
 
+const only = { type: 'string', default: Object.keys(allParts).join(',') } as const
+
 const { values } = parseArgs({
   options: {
     rounds: { type: 'string', default: '5' },
     seconds: { type: 'string', default: '2' },
-    only: { type: 'string', default: Object.keys(allParts).join(',') },
+    only,
     against: { type: 'string' },
     json: { type: 'boolean', default: false },
     check: { type: 'boolean', default: false },
