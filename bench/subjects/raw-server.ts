@@ -1,8 +1,8 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { type Dispatcher, Pool } from 'undici'
 
-// The program that raw.ts starts: what Node itself can do. It copies headers, and asks whether the client is still
-// there, without which it would not live long (docs/decisions/007).
+// The program that raw.ts starts: what Node itself can do. It copies headers, sets Authorization and X-Forwarded-*, and
+// asks whether the client is still there, without which it would not live long (docs/decisions/007).
 
 const { PORT, UPSTREAM_PORT, TOKEN } = process.env
 const pool = new Pool(`http://127.0.0.1:${UPSTREAM_PORT}`, { connections: 64, pipelining: 1, bodyTimeout: 0 })
@@ -67,8 +67,9 @@ class Passing implements Dispatcher.DispatchHandler {
   }
 }
 
-function upstreamHeaders({ rawHeaders }: IncomingMessage): string[] {
-  const list = ['authorization', authorization]
+function upstreamHeaders({ rawHeaders, headers, socket }: IncomingMessage): string[] {
+  const list = ['authorization', authorization, 'x-forwarded-for', socket.remoteAddress ?? '']
+  list.push('x-forwarded-host', headers.host ?? '', 'x-forwarded-proto', 'https')
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const name = rawHeaders[i] ?? ''
     if (!notCopied.has(name.toLowerCase())) list.push(name, rawHeaders[i + 1] ?? '')
