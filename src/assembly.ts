@@ -29,6 +29,7 @@ import { createSealing } from './session/sealing.ts'
 import { createSessionIndex } from './session/session-index.ts'
 import { createSessionList } from './session/session-list.ts'
 import { createWatch, type Every } from './session/watch.ts'
+import { createLimiter } from './store/limiter.ts'
 import { openStore } from './store/open-store.ts'
 import type { Store } from './store/store.ts'
 import { createAdmit } from './tokens/admit.ts'
@@ -86,13 +87,18 @@ export function assemble(config: GatewayConfig, deps: GatewayDeps): Assembly {
   const log = counted(createLog({ level: config.log.level, destination: deps.logTo ?? openOutput('stdout'), now }), metrics)
   const auditTo = deps.auditTo ?? openOutput(config.audit.output, error => log.write('error', 'audit_failed', describeFailure(error)))
   const auditLog = createLog({ level: 'info', destination: auditTo, now })
-  const audit = createAudit(auditLog, config.audit.subject === 'hmac' ? subjectKey(config) : null, metrics.audited)
+  const audit = createAudit(
+    auditLog,
+    config.audit.subject === 'hmac' ? derivedKey(config, 'sallyport audit subject') : null,
+    metrics.audited,
+  )
 
   const store =
     deps.store ?? openStore(config.session.store, { now, onEvent: (event, detail) => log.write('warn', `store_${event}`, detail) })
   const sealing = createSealing(config.session.sealingKeys)
   const index = createSessionIndex({ store, now })
   const attempts = createAttempts({ store, sealing, now, random })
+  const admitWithin = createLimiter({ store, key: derivedKey(config, 'sallyport limits'), now })
 
   const showsIdToken = config.routes.some(({ token }) => token?.kind === 'id_token')
   const inUse = { keepClaims: claimsInUse(config), showsIdToken, audiences: audiencesInUse(config) }
@@ -132,6 +138,7 @@ export function assemble(config: GatewayConfig, deps: GatewayDeps): Assembly {
     cookie,
     readCookie,
     families,
+    admitWithin,
     freshToken,
     renew,
     clientTokens,
@@ -150,6 +157,7 @@ export function assemble(config: GatewayConfig, deps: GatewayDeps): Assembly {
     {
       providers,
       attempts,
+      admitWithin,
       families,
       list,
       endings,
@@ -209,8 +217,8 @@ function audiencesInUse(config: GatewayConfig): readonly string[] {
   return [...new Set(config.routes.flatMap(({ token }) => (token?.kind === 'audience' && token.audience !== null ? token.audience : [])))]
 }
 
-function subjectKey(config: GatewayConfig): Buffer {
-  return createHmac('sha256', config.session.sealingKeys[0].key).update('sallyport audit subject').digest()
+function derivedKey(config: GatewayConfig, purpose: string): Buffer {
+  return createHmac('sha256', config.session.sealingKeys[0].key).update(purpose).digest()
 }
 
 /** A renewal, and what whoever waits for it waits. */

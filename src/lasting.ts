@@ -1,6 +1,9 @@
+import { closeSync, mkdirSync, openSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import type { GatewayDeps } from './assembly.ts'
 import type { GatewayConfig } from './config/config.ts'
+import { ConfigError } from './config/mistakes.ts'
 import { createLog, describeFailure, type Log, type Output, openOutput } from './ops/log.ts'
 import { createMetrics, type Metrics } from './ops/metrics.ts'
 import { openStore } from './store/open-store.ts'
@@ -17,6 +20,7 @@ export interface Lasting {
    * Opens in place of its own what is configured otherwise.
    *
    * @returns what closes the former, for when nobody uses it any more
+   * @throws {ConfigError} when the audit's file cannot be written: then nothing has changed
    */
   adopt(config: GatewayConfig): () => Promise<void>
   /** For whoever rotates the audit's file. */
@@ -24,7 +28,9 @@ export interface Lasting {
   close(): Promise<void>
 }
 
+/** @throws {ConfigError} when the audit's file cannot be written */
 export function openLasting(first: GatewayConfig): Lasting {
+  requireWritable(first.audit.output)
   const metrics = createMetrics({ now: Date.now })
   metrics.observeProcess()
   const logTo = openOutput('stdout')
@@ -60,13 +66,14 @@ export function openLasting(first: GatewayConfig): Lasting {
       return { store, metrics, logTo, auditTo }
     },
     adopt(next) {
+      requireWritable(next.audit.output)
       const before = { config, store, auditTo }
       config = next
       log = openLog()
       const isSameStore = isDeepStrictEqual(before.config.session.store, config.session.store)
       const isSameOutput = isDeepStrictEqual(before.config.audit.output, config.audit.output)
-      if (!isSameStore) store = open()
       if (!isSameOutput) auditTo = openAudit()
+      if (!isSameStore) store = open()
       return async () => {
         if (!isSameStore) await before.store.close()
         if (!isSameOutput) before.auditTo.end()
@@ -76,5 +83,19 @@ export function openLasting(first: GatewayConfig): Lasting {
       if (config.audit.output !== 'stdout') auditTo.reopen()
     },
     close: () => store.close(),
+  }
+}
+
+/** Without it nobody would be told who did what. */
+function requireWritable(output: GatewayConfig['audit']['output']): void {
+  if (output === 'stdout') return
+  try {
+    mkdirSync(dirname(output.file), { recursive: true })
+    closeSync(openSync(output.file, 'a'))
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code
+    throw new ConfigError([
+      { path: ['audit', 'output', 'file'], message: `cannot be written (${code}): name a file that this user may write` },
+    ])
   }
 }

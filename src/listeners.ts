@@ -3,6 +3,9 @@ import https from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import type { GatewayConfig } from './config/config.ts'
 import { describeError, type GatewayErrorCode } from './errors.ts'
+import { createTrustedProxies } from './http/client-address.ts'
+import { capConnections } from './http/connection-cap.ts'
+import { watchSlowClients } from './http/slow-clients.ts'
 
 /**
  * Limits of every port. A slow client costs a socket for these long, no longer (RFC 9112 §9.5); the
@@ -11,7 +14,10 @@ import { describeError, type GatewayErrorCode } from './errors.ts'
 export const limits = {
   maxHeaderBytes: 16 * 1024,
   headersTimeoutMs: 15_000,
-  requestTimeoutMs: 300_000,
+  // Some 140 bytes a second: no line that works stays below.
+  bodyStalledMs: 30_000,
+  minBodyBytes: 4 * 1024,
+  answerStalledMs: 60_000,
   keepAliveTimeoutMs: 75_000,
   checkEveryMs: 5_000,
   // How long a client may take to read what was answered to a request that could not be read.
@@ -20,9 +26,28 @@ export const limits = {
 
 const closeIdleEveryMs = 100
 
+/** Node's own name for a request that comes too slowly. */
+const slowRequest = 'ERR_HTTP_REQUEST_TIMEOUT'
+
+/** What tests make shorter. */
+export type ServerLimits = { readonly [Name in keyof typeof limits]: number }
+
+export interface PublicServerOptions {
+  /** More connections came than there may be; told once a minute. */
+  readonly onRefused?: () => void
+  readonly limits?: Partial<ServerLimits>
+}
+
 /** Creates the public server, http or https as `listen.tls` says; it does not listen yet. */
-export function createPublicServer({ tls }: GatewayConfig['listen'], handler: RequestListener): Server {
-  return createServer(tls, handler)
+export function createPublicServer(
+  { tls, maxConnections, trustedProxies }: GatewayConfig['listen'],
+  handler: RequestListener,
+  options: PublicServerOptions = {},
+): Server {
+  const server = createServer(tls, handler, { ...limits, ...options.limits })
+  const { onRefused = () => {} } = options
+  capConnections(server, { maxConnections, proxies: createTrustedProxies(trustedProxies), onRefused })
+  return server
 }
 
 /** Has a public server that speaks TLS show this certificate from the next connection on. */
@@ -45,23 +70,25 @@ export function createForwardAuthServer(handler: RequestListener): Server {
   return createServer(undefined, handler)
 }
 
-function createServer(tls: GatewayConfig['listen']['tls'], handler: RequestListener): Server {
+function createServer(tls: GatewayConfig['listen']['tls'], handler: RequestListener, timing: ServerLimits = limits): Server {
   const options = {
-    maxHeaderSize: limits.maxHeaderBytes,
-    headersTimeout: limits.headersTimeoutMs,
-    requestTimeout: limits.requestTimeoutMs,
-    keepAliveTimeout: limits.keepAliveTimeoutMs,
-    connectionsCheckingInterval: limits.checkEveryMs,
+    maxHeaderSize: timing.maxHeaderBytes,
+    headersTimeout: timing.headersTimeoutMs,
+    // Of a whole request: it would end large uploads, and what drips is ended below.
+    requestTimeout: 0,
+    keepAliveTimeout: timing.keepAliveTimeoutMs,
+    connectionsCheckingInterval: timing.checkEveryMs,
     insecureHTTPParser: false,
     // A stage refuses repeated lines by name; Node's own joining would hide them.
     joinDuplicateHeaders: false,
     noDelay: true,
   }
   const server: Server =
-    tls === undefined ? http.createServer(options, handler) : https.createServer({ ...options, ...tls, minVersion: 'TLSv1.2' }, handler)
+    tls === undefined
+      ? http.createServer(options)
+      : https.createServer({ ...options, ...tls, minVersion: 'TLSv1.2', handshakeTimeout: timing.headersTimeoutMs })
+  watchSlowClients(server, handler, socket => answerClientError({ code: slowRequest }, socket), timing)
   server.on('clientError', answerClientError)
-  // Without this Node itself would ask for every body, also for those of requests that are refused.
-  server.on('checkContinue', handler)
   return server
 }
 
@@ -92,7 +119,7 @@ export function closeServer(server: Server, graceMs: number): Promise<void> {
 }
 
 /** What Node could not parse never becomes a request: the answer is written by hand and the socket closed. */
-function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
+function answerClientError(error: Pick<NodeJS.ErrnoException, 'code'>, socket: Socket): void {
   // Half an answer is on the wire already: anything more would be read as part of it.
   const isAnswering = (socket as Socket & { _httpMessage?: { headersSent: boolean } | null })._httpMessage?.headersSent === true
   if (!socket.writable || error.code === 'ECONNRESET' || isAnswering) return void socket.destroy()
@@ -111,6 +138,6 @@ function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
 
 function clientErrorCode(code: string | undefined): GatewayErrorCode {
   if (code === 'HPE_HEADER_OVERFLOW') return 'headers_too_large'
-  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return 'request_timeout'
+  if (code === slowRequest) return 'request_timeout'
   return 'bad_request'
 }

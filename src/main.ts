@@ -1,5 +1,6 @@
 import type { Server } from 'node:http'
 import type { GatewayConfig } from './config/config.ts'
+import { ConfigError } from './config/mistakes.ts'
 import {
   closeServer,
   createAdminServer,
@@ -22,13 +23,15 @@ const graceMs = 10_000
 export async function serve(files: readonly string[]): Promise<void> {
   const running = startRunning(files, config => renewCertificate(server, config.listen))
   const { config } = running
-  const server = createPublicServer(config.listen, (req, res) => running.gateway.handler(req, res))
+  const server = createPublicServer(config.listen, (req, res) => running.gateway.handler(req, res), {
+    onRefused: () => running.log.write('warn', 'connections_full'),
+  })
   let isReady = false
   const probes = createProbesServer(createProbes({ metrics: running.metrics, isReady: () => isReady }))
   const ports: readonly Port[] = [
     ...otherPorts(running, config),
     // Last: who is answered there finds everything running.
-    { server, where: config.listen, tell: at => running.log.write('info', 'listening', at) },
+    { option: 'listen', server, where: config.listen, tell: at => running.log.write('info', 'listening', at) },
   ]
 
   const close = async () => {
@@ -41,10 +44,10 @@ export async function serve(files: readonly string[]): Promise<void> {
   }
   try {
     if (config.probes !== undefined) {
-      const port = await listen(probes, config.probes)
+      const port = await listenAt('probes', probes, config.probes)
       running.log.write('info', 'probes_listening', { host: config.probes.host, port })
     }
-    for (const { server, where, tell } of ports) tell({ host: where.host, port: await listen(server, where) })
+    for (const { option, server, where, tell } of ports) tell({ host: where.host, port: await listenAt(option, server, where) })
     isReady = true
   } catch (error) {
     await close()
@@ -61,9 +64,28 @@ export async function serve(files: readonly string[]): Promise<void> {
 }
 
 interface Port {
+  /** The section of the configuration. */
+  readonly option: string
   readonly server: Server
   readonly where: { readonly host: string; readonly port: number }
   readonly tell: (at: { readonly host: string; readonly port: number }) => void
+}
+
+/** @throws {ConfigError} when the address cannot be had */
+async function listenAt(option: string, server: Server, where: Port['where']): Promise<number> {
+  try {
+    return await listen(server, where)
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code
+    const message = addressProblems[code ?? ''] ?? `cannot be listened on (${code})`
+    throw new ConfigError([{ path: [option, 'port'], message: `${where.host}:${where.port} ${message}` }])
+  }
+}
+
+const addressProblems: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'is taken: stop the program that listens there, or choose another port',
+  EADDRNOTAVAIL: 'is no address of this machine',
+  EACCES: 'may not be listened on by this user: choose a port from 1024 on',
 }
 
 /** The ports beside the public one. A reload changes what is behind them, and not which there are. */
@@ -71,11 +93,11 @@ function otherPorts(running: Running, { admin, forwardAuth }: GatewayConfig): re
   const ports: Port[] = []
   if (admin !== undefined) {
     const server = createAdminServer((req, res) => running.gateway.adminHandler?.(req, res))
-    ports.push({ server, where: admin, tell: at => running.log.write('info', 'admin_listening', at) })
+    ports.push({ option: 'admin', server, where: admin, tell: at => running.log.write('info', 'admin_listening', at) })
   }
   if (forwardAuth !== undefined) {
     const server = createForwardAuthServer((req, res) => running.gateway.forwardAuthHandler?.(req, res))
-    ports.push({ server, where: forwardAuth, tell: at => running.log.write('info', 'forward_auth_listening', at) })
+    ports.push({ option: 'forwardAuth', server, where: forwardAuth, tell: at => running.log.write('info', 'forward_auth_listening', at) })
   }
   return ports
 }

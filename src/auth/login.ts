@@ -1,8 +1,10 @@
 import type { Request, RequestHandler, Response } from 'express'
 import type { GatewayConfig, Origin, ProviderConfig } from '../config/config.ts'
+import { networkOf } from '../http/client-address.ts'
 import type { Provider } from '../oidc/provider.ts'
 import { chooserPage } from '../pages/chooser-page.ts'
 import type { AttemptInput, Attempts } from '../session/attempts.ts'
+import type { AdmitWithin } from '../store/limiter.ts'
 import type { AttemptCookies } from './attempt-cookies.ts'
 import type { Bounce } from './bounce.ts'
 import type { FreshAfterLapse } from './lapsed.ts'
@@ -17,6 +19,7 @@ export interface LoginDeps {
   readonly config: GatewayConfig
   readonly providers: ReadonlyMap<string, Provider>
   readonly attempts: Attempts
+  readonly admitWithin: AdmitWithin
   readonly cookies: AttemptCookies
   readonly bounce: Bounce
   readonly returnTo: ReturnTo
@@ -26,10 +29,20 @@ export interface LoginDeps {
 /**
  * GET /auth/login: starts a sign-in attempt and sends the browser to the provider.
  *
- * @throws {GatewayError} `navigation_required`, `bad_request`, `idp_unavailable`, `store_unavailable`
+ * @throws {GatewayError} `navigation_required`, `bad_request`, `too_many_requests`, `idp_unavailable`, `store_unavailable`
  */
 export function createLogin(deps: LoginDeps): RequestHandler {
-  const { config, providers, attempts, cookies } = deps
+  const { config, providers, attempts, cookies, admitWithin } = deps
+  const { perMinute } = config.session.attempts
+
+  /**
+   * Anybody can begin a sign-in, and the store keeps each: without a bound it could be filled (docs/decisions/016). One
+   * after the other, so that what is refused to one address uses up nothing of what is everybody's.
+   */
+  async function countAttempt(clientAddress: string): Promise<void> {
+    await admitWithin([{ kind: 'attempts_address', perMinute: perMinute.address, whose: [networkOf(clientAddress)] }])
+    await admitWithin([{ kind: 'attempts', perMinute: perMinute.all, whose: [] }])
+  }
 
   return async function login(req, res) {
     const { target } = exchangeOf(res)
@@ -62,6 +75,7 @@ export function createLogin(deps: LoginDeps): RequestHandler {
     if (provider === undefined) throw new TypeError('a configured provider was not created')
     const { origin } = exchangeOf(res).target
     const asked = readLoginParams(query, provider.config)
+    await countAttempt(exchangeOf(res).clientAddress)
     const { params, ...rest } = keepFresh(asked, await freshnessOf(req, origin, provider), provider.config.authorizationParams)
     const { ticket, attempt } = await attempts.begin({ provider: provider.config.id, origin: origin.href, ...aim, ...rest })
     const url = await provider.authorizationUrl({

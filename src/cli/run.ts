@@ -7,6 +7,7 @@ import { usageOf } from './usage.ts'
 const commands: Readonly<Record<string, () => Promise<Command>>> = {
   serve: async () => (await import('./serve.ts')).serve,
   demo: async () => (await import('./demo.ts')).demo,
+  doctor: async () => (await import('./doctor.ts')).diagnose,
   'config check': async () => (await import('./config-check.ts')).checkConfig,
   'config schema': async () => (await import('./config-schema.ts')).printSchema,
   'config explain': async () => (await import('./config-explain.ts')).explainRequest,

@@ -18,6 +18,16 @@ Runs a gateway, an OpenID provider, an API and a page on this machine, with noth
 
   --without-gateway   all but the gateway, for config/gateway.dev.yaml`,
 
+  doctor: `Usage: sallyport doctor [--config FILE]... [--json]
+
+Looks at everything a gateway with this configuration would talk to, from this machine: names, certificates and
+clocks, providers, the store and what it lets us do, upstreams, the way to browsers. It changes nothing.
+
+${configOption}
+  --json          the findings as JSON
+
+Exit codes: 0 all is well enough to work, 1 something is not, 2 the configuration is refused.`,
+
   'config check': `Usage: sallyport config check [--config FILE]... [--json]
 
 Says everything that is wrong with a configuration, as a start would.
@@ -75,6 +85,7 @@ const overview = `Usage: sallyport <command> [options]
 
   serve             run the gateway
   demo              try it: gateway, provider, API and page on this machine
+  doctor            look at all that a gateway would talk to, and say what is wrong
   config check      say everything that is wrong with a configuration
   config schema     print its JSON Schema
   config explain    say what will happen to a request

@@ -8,6 +8,7 @@ import type {
   GatewayConfig,
   Origin,
   ProviderConfig,
+  RequestRates,
   RouteRule,
   RouteToken,
   SealingKey,
@@ -42,6 +43,7 @@ export function buildConfig(
       host: listen.host ?? defaultListenHost(session.cookie),
       port: listen.port,
       trustedProxies: listen.trustedProxies,
+      maxConnections: listen.maxConnections,
       ...(listen.tls && { tls: { cert: Buffer.from(listen.tls.cert), key: Buffer.from(listen.tls.key) } }),
     },
     ...(admin && { admin: { host: admin.host, port: admin.port, tokens: adminTokens } }),
@@ -131,8 +133,14 @@ function buildRoute(options: RouteOptions, origins: readonly Origin[], upstream:
     token: buildToken(token),
     assertion,
     timeouts: { connectMs: timeouts.connect, headersMs: timeouts.headers, idleMs: timeouts.idle },
-    limits: { bodyBytes: limits.body },
+    limits: { bodyBytes: limits.body, perMinute: buildRates(limits.perMinute) },
   }
+}
+
+function buildRates(perMinute: RouteOptions['limits']['perMinute']): RequestRates | null {
+  if (perMinute === undefined) return null
+  const none = { caller: null, session: null, user: null, address: null, route: null }
+  return typeof perMinute === 'number' ? { ...none, caller: perMinute } : { ...none, ...defined(perMinute) }
 }
 
 /**

@@ -39,7 +39,7 @@ export function checkRoutes(draft: Draft, report: Report): void {
 }
 
 /** A rule that nobody would see broken is worse than none: what `access` rules out may not be written. */
-function checkAccess({ access, require, identityHeaders = {} }: Partial<RouteOptions>, path: ConfigPath, report: Report): void {
+function checkAccess({ access, require, identityHeaders = {}, limits }: Partial<RouteOptions>, path: ConfigPath, report: Report): void {
   if (access === undefined) return
   if (access !== 'signed-in' && require !== undefined) {
     const { scopes, claims, acr, maxAge } = require
@@ -49,6 +49,13 @@ function checkAccess({ access, require, identityHeaders = {} }: Partial<RouteOpt
     }
   }
   if (access !== 'anyone') return
+  for (const name of ['session', 'user'] as const) {
+    if (typeof limits?.perMinute !== 'object' || limits.perMinute[name] === undefined) continue
+    report(
+      [...path, 'limits', 'perMinute', name],
+      'counts nothing with access: anyone, which does not read the session: use address or route',
+    )
+  }
   if (Object.keys(identityHeaders).length > 0) {
     report([...path, 'identityHeaders'], 'are never set with access: anyone, which does not read the session: remove them')
   }

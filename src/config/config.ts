@@ -14,6 +14,8 @@ export interface GatewayConfig {
     readonly port: number
     /** CIDR blocks of the proxies whose Forwarded and X-Forwarded-* are believed. Empty: nobody's. */
     readonly trustedProxies: readonly string[]
+    /** Of this process. */
+    readonly maxConnections: number
     readonly tls?: { readonly cert: Buffer; readonly key: Buffer }
   }
   /** Without it nobody asks how the program is. */
@@ -127,6 +129,8 @@ export interface SessionConfig {
   readonly absoluteTimeoutMs: number
   /** How many sessions of one user live at once; beyond it the oldest ends. */
   readonly perUserLimit: number
+  /** How many sign-ins may be begun. */
+  readonly attempts: { readonly perMinute: { readonly address: number; readonly all: number } }
   /** The claims that GET /auth/session shows, and no others. */
   readonly claims: readonly string[]
   readonly sealing: 'holder' | 'gateway'
@@ -261,5 +265,22 @@ export interface RouteRule {
   readonly identityHeaders: Readonly<Record<string, string>>
   readonly setHeaders: Readonly<Record<string, string>>
   readonly timeouts: { readonly connectMs: number; readonly headersMs: number; readonly idleMs: number }
-  readonly limits: { readonly bodyBytes: number }
+  readonly limits: {
+    readonly bodyBytes: number
+    /** Null: requests are not counted. */
+    readonly perMinute: RequestRates | null
+  }
+}
+
+/** How many requests a minute a route takes; null: as many as come. */
+export interface RequestRates {
+  /** From each session, or from each address where there is none. */
+  readonly caller: number | null
+  readonly session: number | null
+  /** From all sessions of one user. */
+  readonly user: number | null
+  /** From each address; of IPv6 from each /64. */
+  readonly address: number | null
+  /** From everybody. */
+  readonly route: number | null
 }

@@ -1,8 +1,10 @@
-import type { GatewayConfig, SealingKey } from './config.ts'
+import type { AssertionKey, GatewayConfig, SealingKey } from './config.ts'
 import { deepFreeze } from './deep-freeze.ts'
 
 /** How long a new key only verifies or opens: by then every replica has read it (contract.md section 7). */
 export const probationMs = 5 * 60_000
+/** How long a new key for assertions is only published: upstreams keep the key set for five minutes, some for longer. */
+export const publicationMs = 15 * 60_000
 
 export interface NewKeys {
   /**
@@ -30,29 +32,35 @@ export function createNewKeys(first: GatewayConfig, now: () => number): NewKeys 
       for (const name of seenAt.keys()) if (!names.includes(name)) seenAt.delete(name)
       for (const name of names) if (!seenAt.has(name)) seenAt.set(name, at)
 
-      const endOf = (name: string) => (seenAt.get(name) ?? at) + probationMs
+      const endOf = (name: string) => (seenAt.get(name) ?? at) + (name.startsWith('assert ') ? publicationMs : probationMs)
       const isNew = (name: string) => endOf(name) > at
       const { cookieKeys, sealingKeys } = config.session
       const cookies = oldFirst(cookieKeys, key => isNew(nameOfCookieKey(key)))
       const seals = oldFirst(sealingKeys, key => isNew(nameOfSealingKey(key)))
-      if (cookies[0] === cookieKeys[0] && seals[0] === sealingKeys[0]) return { config, until: null }
+      const assertionKeys = oldFirst(config.assertionKeys, key => isNew(nameOfAssertionKey(key)))
+      const isAsWritten = cookies === cookieKeys && seals === sealingKeys && assertionKeys === config.assertionKeys
+      if (isAsWritten) return { config, until: null }
       const session = { ...config.session, cookieKeys: cookies, sealingKeys: seals }
-      return { config: deepFreeze({ ...config, session }), until: Math.min(...names.filter(isNew).map(endOf)) }
+      return { config: deepFreeze({ ...config, session, assertionKeys }), until: Math.min(...names.filter(isNew).map(endOf)) }
     },
   }
 }
 
-function oldFirst<Key>(keys: readonly [Key, ...Key[]], isNew: (key: Key) => boolean): readonly [Key, ...Key[]] {
+/** The same list where the first is not new, or all are. */
+function oldFirst<Keys extends readonly unknown[]>(keys: Keys, isNew: (key: Keys[number]) => boolean): Keys {
   const old = keys.findIndex(key => !isNew(key))
-  if (old <= 0) return keys
-  const [first, ...rest] = [keys[old] as Key, ...keys.filter((_, i) => i !== old)]
-  return [first, ...rest]
+  return old <= 0 ? keys : ([keys[old], ...keys.filter((_, i) => i !== old)] as unknown as Keys)
 }
 
-function namesOf({ session }: GatewayConfig): readonly string[] {
-  return [...session.cookieKeys.map(nameOfCookieKey), ...session.sealingKeys.map(nameOfSealingKey)]
+function namesOf({ session, assertionKeys }: GatewayConfig): readonly string[] {
+  return [
+    ...session.cookieKeys.map(nameOfCookieKey),
+    ...session.sealingKeys.map(nameOfSealingKey),
+    ...assertionKeys.map(nameOfAssertionKey),
+  ]
 }
 
 const nameOfCookieKey = (key: string) => `cookie ${key}`
 /** By its bytes, too: under an old id there may be another key. */
 const nameOfSealingKey = ({ id, key }: SealingKey) => `seal ${id} ${key.toString('base64')}`
+const nameOfAssertionKey = ({ id }: AssertionKey) => `assert ${id}`

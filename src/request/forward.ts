@@ -11,7 +11,7 @@ import type { SignedIn } from '../session/session.ts'
 import type { Watch } from '../session/watch.ts'
 import type { AssertionFor } from './assertion.ts'
 import type { Caller } from './caller.ts'
-import { RequestBody, readFraming } from './forward-body.ts'
+import { isSmall, RequestBody, readFraming } from './forward-body.ts'
 import { type ForwardOutcome, Relay } from './relay.ts'
 import { createStaticFiles } from './static-files.ts'
 import { createUpstreamPath } from './upstream-path.ts'
@@ -82,10 +82,8 @@ export function createForward(deps: ForwardDeps): Forward {
     const latency = metrics.upstream(route.path)
     const assert = assertionFor(route)
     const namesPerson = Object.keys(route.identityHeaders).length > 0
-    const [ordinary, stream] = [
-      pools.addressesFor(server, route.timeouts, 'ordinary'),
-      pools.addressesFor(server, route.timeouts, 'stream'),
-    ]
+    const addressesFor = (kind: Parameters<typeof pools.addressesFor>[2]) => pools.addressesFor(server, route.timeouts, kind)
+    const [ordinary, stream, upload] = [addressesFor('ordinary'), addressesFor('stream'), addressesFor('upload')]
 
     return function toServers(req, res, exchange, { signedIn, authorization }, withholds) {
       return new Promise((resolve, reject) => {
@@ -93,10 +91,12 @@ export function createForward(deps: ForwardDeps): Forward {
           resolve({ result: 'client_left', status: null })
           return
         }
-        const addresses = req.headers.accept === 'text/event-stream' ? stream : ordinary
+        const framing = readFraming(req, route.limits.bodyBytes)
+        const isWaitedFor = isSmall(framing) && req.headers.expect === undefined
+        const isUpload = framing.kind !== 'none' && !isWaitedFor
+        const addresses = req.headers.accept === 'text/event-stream' ? stream : isUpload ? upload : ordinary
         const pool = addresses.choose()
 
-        const framing = readFraming(req, route.limits.bodyBytes)
         const headers = upstreamHeaders({
           rawHeaders: req.rawHeaders,
           headers: req.headers,
@@ -133,7 +133,8 @@ export function createForward(deps: ForwardDeps): Forward {
           resolve,
           reject,
         })
-        relay.start()
+        if (isWaitedFor && body !== null) body.whenWhole(() => relay.start())
+        else relay.start()
       })
     }
   }

@@ -83,6 +83,7 @@ export class Relay implements Passenger {
   }
 
   start(): void {
+    if (this.#isSettled) return
     this.#send(this.#pool, false)
   }
 
@@ -140,8 +141,11 @@ export class Relay implements Passenger {
     this.#timer?.refresh()
     if (res.write(chunk)) return
     controller.pause()
+    // An event stream may stand still, but not because nobody reads it: this one would be held for good.
+    if (this.#isEventStream && !this.#isSettled) this.#arm('upstream_timeout', this.#parts.timeouts.idleMs)
     res.once('drain', () => {
-      this.#timer?.refresh()
+      if (this.#isEventStream) this.#disarm()
+      else this.#timer?.refresh()
       controller.resume()
     })
   }

@@ -17,10 +17,12 @@ import { type Trail, writeRequest } from '../ops/trail.ts'
 import type { Families } from '../session/families.ts'
 import type { Credential, SignedIn } from '../session/session.ts'
 import { subjectOf } from '../session/subject.ts'
+import type { AdmitWithin } from '../store/limiter.ts'
 import { decideAccess } from './access.ts'
 import { type Caller, type CallerDeps, createCallerStage } from './caller.ts'
 import { refuseCrossSite } from './cross-site.ts'
 import type { Forward } from './forward.ts'
+import { afterCounting, createLimitStage } from './limits.ts'
 import type { Refuse } from './refuse.ts'
 import type { ForwardOutcome } from './relay.ts'
 import { admitMethod, matchRoute } from './route.ts'
@@ -35,6 +37,7 @@ export interface StageDeps extends CallerDeps {
   readonly cookie: { readonly name: string; readonly isSecure: boolean }
   readonly readCookie: (raw: string) => Credential | null
   readonly families: Families
+  readonly admitWithin: AdmitWithin
   readonly forward: Forward
   readonly refuse: Refuse
   readonly metrics: Metrics
@@ -51,6 +54,7 @@ export function createStages(deps: StageDeps) {
   const proxies = createTrustedProxies(config.listen.trustedProxies)
   const checkCrossSite = refuseCrossSite(config.csrf)
   const { readPresented, readSession } = createSessionStage(deps)
+  const { countRequest, countUser } = createLimitStage(deps)
   const isOwnPath = createOwnPathTest(config.paths.base)
 
   function admit(target: Target, method: string): RouteRule {
@@ -126,9 +130,22 @@ export function createStages(deps: StageDeps) {
       checkCrossSite({ headers: req.headers, method, origin: target.origin, kind: route.kind, isNavigation })
     },
 
-    readSession({ target }: Exchange, route: RouteRule, presented: PresentedSession): Promise<SignedIn | null> | null {
-      return route.access === 'anyone' ? null : readSession(route, presented, target.origin.href)
+    countRequest,
+
+    /** In the tick in which the request is counted, where it is. */
+    readSession(
+      { target }: Exchange,
+      route: RouteRule,
+      presented: PresentedSession,
+      counting: Promise<unknown> | null,
+    ): Promise<SignedIn | null> | null {
+      const reading = route.access === 'anyone' ? null : readSession(route, presented, target.origin.href)
+      return counting === null ? reading : afterCounting(counting, reading)
     },
+
+    countsUsers: ({ limits }: RouteRule) => limits.perMinute !== null && limits.perMinute.user !== null,
+
+    countUser,
 
     subjectOf: (signedIn: SignedIn | null): Trail['subject'] => (signedIn === null ? undefined : subjectOf(signedIn)),
 

@@ -1,5 +1,5 @@
 import { checkId } from './input.ts'
-import type { IndexKey, OneTimeKey } from './store.ts'
+import type { CountKey, IndexKey, OneTimeKey } from './store.ts'
 
 /** The names that records are kept under. Every id is checked before it becomes part of one. */
 export interface Keys {
@@ -14,6 +14,7 @@ export interface Keys {
   /** The one list of families by deadline. */
   due(): string
   once(key: OneTimeKey): string
+  count(key: CountKey): string
 }
 
 const namespaceForm = /^[A-Za-z0-9_-]{1,32}$/
@@ -45,5 +46,6 @@ export function createKeys(namespace: string): Keys {
     mark: ({ kind, id }) => tagged(id, `x:${kind}`),
     due: () => `${namespace}:{due}:d`,
     once: key => tagged(key.id, `o:${key.kind}`),
+    count: key => tagged(key.id, `c:${key.kind}`),
   }
 }

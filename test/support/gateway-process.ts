@@ -35,6 +35,8 @@ export interface GatewayProcessOptions {
   readonly config: Readonly<Record<string, unknown>>
   /** All of its environment. */
   readonly env: Readonly<Record<string, string>>
+  /** False where the store is not there yet. */
+  readonly waitsForStore?: boolean
 }
 
 const program = join(projectRoot, 'src/cli/main.ts')
@@ -47,7 +49,12 @@ process.once('exit', () => {
 })
 
 /** Starts one. Resolves when it listens and, with Redis, is connected to it; rejects with its complaints when it ends instead. */
-export async function startGatewayProcess({ host, config, env }: GatewayProcessOptions): Promise<GatewayProcess> {
+export async function startGatewayProcess({
+  host,
+  config,
+  env,
+  waitsForStore = usesRedis(config),
+}: GatewayProcessOptions): Promise<GatewayProcess> {
   const folder = await mkdtemp(join(tmpdir(), 'sallyport-gateway-'))
   const file = join(folder, 'gateway.yaml')
   await writeFile(file, JSON.stringify(config))
@@ -69,7 +76,7 @@ export async function startGatewayProcess({ host, config, env }: GatewayProcessO
   const find = (event: string) => lines.find(line => line.event === event)
 
   try {
-    const isUp = () => find('listening') !== undefined && (find('store_up') !== undefined || !usesRedis(config))
+    const isUp = () => find('listening') !== undefined && (find('store_up') !== undefined || !waitsForStore)
     await eventually(() => isUp() || !isRunning(child), 30_000)
     if (!isRunning(child)) throw new Error(`the gateway has ended: ${complaints}`)
   } catch (error) {

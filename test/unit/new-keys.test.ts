@@ -3,13 +3,20 @@ import { randomBytes } from 'node:crypto'
 import { describe, it } from 'node:test'
 import { compileConfig } from '../../src/config/compile.ts'
 import type { GatewayConfig } from '../../src/config/config.ts'
-import { createNewKeys, probationMs } from '../../src/config/new-keys.ts'
+import { createNewKeys, probationMs, publicationMs } from '../../src/config/new-keys.ts'
+import { makeAssertionKey } from '../support/assertions.ts'
 
 const names = ['A', 'B', 'C'].flatMap(name => [name, `SEAL_${name}`])
 const keys = Object.fromEntries([...names, 'SECRET'].map(name => [name, randomBytes(32).toString('base64url')]))
 
+const assertion = { a1: makeAssertionKey(), a2: makeAssertionKey() }
+
 /** A configuration with these cookie keys, and with sealing keys of the same names. */
 function withKeys(...names: readonly string[]): GatewayConfig {
+  return compile(names, [])
+}
+
+function compile(names: readonly string[], assertionKeys: readonly string[]): GatewayConfig {
   const session = {
     store: { kind: 'memory' },
     cookieKeys: names.map(env => ({ env })),
@@ -17,10 +24,14 @@ function withKeys(...names: readonly string[]): GatewayConfig {
   }
   const provider = { issuer: 'https://id.example.com', clientId: 'x', clientAuth: { secret: { env: 'SECRET' } }, allow: 'everyone' }
   const route = { path: '/', upstream: 'http://127.0.0.1:9', access: 'anyone' }
-  return compileConfig(
-    { origins: ['https://app.example.com'], identityProviders: { main: provider }, session, routes: [route] },
-    { env: keys },
-  )
+  const options = {
+    origins: ['https://app.example.com'],
+    identityProviders: { main: provider },
+    session,
+    routes: [route],
+    ...(assertionKeys.length > 0 && { assertionKeys: assertionKeys.map(id => ({ id, env: id })) }),
+  }
+  return compileConfig(options, { env: { ...keys, ...assertion } })
 }
 
 const order = ({ session }: GatewayConfig) => [
@@ -63,6 +74,18 @@ describe('keys that come with a reload', () => {
     const held = newKeys.hold(withKeys('B'))
 
     assert.deepEqual([order(held.config), held.until], [['B', 'B'], null])
+  })
+
+  it('HDR-16 are published for a quarter of an hour before they sign assertions', () => {
+    let now = 0
+    const withAssertions = (...ids: readonly string[]) => compile(['A'], ids)
+    const newKeys = createNewKeys(withAssertions('a1'), () => now)
+    const signing = (config: GatewayConfig) => config.assertionKeys.map(({ id }) => id).join()
+
+    const held = newKeys.hold(withAssertions('a2', 'a1'))
+    assert.deepEqual([signing(held.config), held.until], ['a1,a2', publicationMs])
+    now = publicationMs
+    assert.equal(signing(newKeys.hold(withAssertions('a2', 'a1')).config), 'a2,a1')
   })
 
   it('are new again when they come back', () => {

@@ -149,6 +149,7 @@ const routes: readonly BadConfig[] = [
   inRoute('PXY-05 TRACE', '    methods: [GET, TRACE] #!\n', /methods\[1\]: never passes the gateway/),
   inRoute('a method in lower case', '    methods: [get] #!\n', /methods\[0\]: must be an HTTP method in upper case; did you mean GET\?/),
   inPublicRoute('identity on a route that knows nobody', '    identityHeaders: { X-Auth-User: sub } #!\n', /identityHeaders: are never set with access: anyone/),
+  inPublicRoute('PXY-17 a limit by session on a route that knows nobody', '    limits: { perMinute: { session: 60 } } #!\n', /limits\.perMinute\.session: counts nothing with access: anyone/),
   inPublicRoute('a token on a route that knows nobody', '    token: access #!\n', /token: is never attached with access: anyone/),
   inPublicRoute('a token for an audience on a route that knows nobody', '    token: { audience: https://orders.example.test } #!\n', /token: is never attached with access: anyone/),
   inPublicRoute('an ID token on a route that knows nobody', '    token: id_token #!\n', /token: is never attached with access: anyone/),
