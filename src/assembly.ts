@@ -17,6 +17,7 @@ import { createMetrics, type Metrics } from './ops/metrics.ts'
 import { createTracing } from './ops/tracing.ts'
 import { createAssertionFor } from './request/assertion.ts'
 import { createForward } from './request/forward.ts'
+import { createOpenSockets } from './request/open-sockets.ts'
 import { createRefuse } from './request/refuse.ts'
 import { createStages, type Stages } from './request/stages.ts'
 import { createUpstreamPools } from './request/upstream-pools.ts'
@@ -129,6 +130,7 @@ export function assemble(config: GatewayConfig, deps: GatewayDeps): Assembly {
   const pools = createUpstreamPools({ now, log })
   const assertionFor = createAssertionFor({ keys: config.assertionKeys, now })
   const forward = createForward({ config, cors, pools, watch, metrics, assertionFor })
+  const sockets = createOpenSockets({ watch, families, every, now, onChange: metrics.webSockets })
   const refuse = createRefuse({ config, cors, audit, log })
   const stages = createStages({
     config,
@@ -144,6 +146,8 @@ export function assemble(config: GatewayConfig, deps: GatewayDeps): Assembly {
     clientTokens,
     forward,
     refuse,
+    sockets,
+    audit,
     metrics,
     beginTrace: createTracing(),
   })
@@ -189,9 +193,13 @@ export function assemble(config: GatewayConfig, deps: GatewayDeps): Assembly {
     admin,
     store,
     log,
-    drain: watch.close,
+    drain() {
+      watch.close()
+      void sockets.close()
+    },
     async close() {
       watch.close()
+      await sockets.close()
       stopSweeping()
       await pools.close()
       // In this order: a renewal that loses to a logout has tokens to give back.

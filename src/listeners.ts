@@ -6,6 +6,7 @@ import { describeError, type GatewayErrorCode } from './errors.ts'
 import { createTrustedProxies } from './http/client-address.ts'
 import { capConnections } from './http/connection-cap.ts'
 import { watchSlowClients } from './http/slow-clients.ts'
+import { asksForWebSocket } from './http/web-socket-handshake.ts'
 
 /**
  * Limits of every port. A slow client costs a socket for these long, no longer (RFC 9112 §9.5); the
@@ -26,15 +27,26 @@ export const limits = {
 
 const closeIdleEveryMs = 100
 
+/** What server.close() waits for, but closeAllConnections() does not know: connections that were handed over. */
+const handedOver = new WeakMap<Server, Set<Socket>>()
+
 /** Node's own name for a request that comes too slowly. */
 const slowRequest = 'ERR_HTTP_REQUEST_TIMEOUT'
 
 /** What tests make shorter. */
 export type ServerLimits = { readonly [Name in keyof typeof limits]: number }
 
+/** Takes a connection whose request asks to leave HTTP; `head` is what the client has sent behind it. */
+export type UpgradeListener = (req: http.IncomingMessage, socket: Socket, head: Buffer) => void
+
 export interface PublicServerOptions {
   /** More connections came than there may be; told once a minute. */
   readonly onRefused?: () => void
+  /**
+   * Gets the handshakes of WebSockets, and nothing else: other requests with Upgrade are answered as if they had none.
+   * Without it so are handshakes.
+   */
+  readonly upgrade?: UpgradeListener
   readonly limits?: Partial<ServerLimits>
 }
 
@@ -44,10 +56,21 @@ export function createPublicServer(
   handler: RequestListener,
   options: PublicServerOptions = {},
 ): Server {
-  const server = createServer(tls, handler, { ...limits, ...options.limits })
-  const { onRefused = () => {} } = options
+  const { onRefused = () => {}, upgrade } = options
+  const server = createServer(tls, handler, { ...limits, ...options.limits }, upgrade !== undefined)
+  if (upgrade !== undefined) handOver(server, upgrade)
   capConnections(server, { maxConnections, proxies: createTrustedProxies(trustedProxies), onRefused })
   return server
+}
+
+function handOver(server: Server, upgrade: UpgradeListener): void {
+  const sockets = new Set<Socket>()
+  handedOver.set(server, sockets)
+  server.on('upgrade', (req, socket: Socket, head) => {
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
+    upgrade(req, socket, head)
+  })
 }
 
 /** Has a public server that speaks TLS show this certificate from the next connection on. */
@@ -70,7 +93,13 @@ export function createForwardAuthServer(handler: RequestListener): Server {
   return createServer(undefined, handler)
 }
 
-function createServer(tls: GatewayConfig['listen']['tls'], handler: RequestListener, timing: ServerLimits = limits): Server {
+/** @param upgrades whether the server has somebody who takes handshakes */
+function createServer(
+  tls: GatewayConfig['listen']['tls'],
+  handler: RequestListener,
+  timing: ServerLimits = limits,
+  upgrades = false,
+): Server {
   const options = {
     maxHeaderSize: timing.maxHeaderBytes,
     headersTimeout: timing.headersTimeoutMs,
@@ -81,6 +110,8 @@ function createServer(tls: GatewayConfig['listen']['tls'], handler: RequestListe
     insecureHTTPParser: false,
     // A stage refuses repeated lines by name; Node's own joining would hide them.
     joinDuplicateHeaders: false,
+    // Node ends a connection whose upgrade nobody takes.
+    shouldUpgradeCallback: upgrades ? asksForWebSocket : () => false,
     noDelay: true,
   }
   const server: Server =
@@ -106,7 +137,10 @@ export function listen(server: Server, { host, port }: { readonly host: string; 
 /** Stops listening, lets running requests finish within `graceMs`, then closes what is left. */
 export function closeServer(server: Server, graceMs: number): Promise<void> {
   return new Promise(resolve => {
-    const timer = setTimeout(() => server.closeAllConnections(), graceMs)
+    const timer = setTimeout(() => {
+      server.closeAllConnections()
+      for (const socket of handedOver.get(server) ?? []) socket.destroy()
+    }, graceMs)
     // A connection whose request has just been answered is kept alive for a next one, which is not to come.
     const idle = setInterval(() => server.closeIdleConnections(), closeIdleEveryMs)
     server.close(() => {

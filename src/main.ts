@@ -24,6 +24,7 @@ export async function serve(files: readonly string[]): Promise<void> {
   const running = startRunning(files, config => renewCertificate(server, config.listen))
   const { config } = running
   const server = createPublicServer(config.listen, (req, res) => running.gateway.handler(req, res), {
+    upgrade: (...handshake) => running.gateway.upgrade(...handshake),
     onRefused: () => running.log.write('warn', 'connections_full'),
   })
   let isReady = false

@@ -120,7 +120,7 @@ function buildSession(options: ConfigOptions['session'], sealingKeys: readonly S
 function buildRoute(options: RouteOptions, origins: readonly Origin[], upstream: Upstream): RouteRule {
   // Files can only be looked at.
   const byDefault = upstream.kind === 'files' ? ['GET', 'HEAD'] : null
-  const { kind, origin, methods = byDefault, require, token, assertion = null, timeouts, limits, ...rest } = options
+  const { kind, origin, methods = byDefault, require, token, assertion = null, timeouts, limits, websocket = null, ...rest } = options
   const { maxAge, ...demands } = require
   return {
     ...rest,
@@ -134,6 +134,7 @@ function buildRoute(options: RouteOptions, origins: readonly Origin[], upstream:
     assertion,
     timeouts: { connectMs: timeouts.connect, headersMs: timeouts.headers, idleMs: timeouts.idle },
     limits: { bodyBytes: limits.body, perMinute: buildRates(limits.perMinute) },
+    websocket,
   }
 }
 

@@ -270,6 +270,13 @@ export interface RouteRule {
     /** Null: requests are not counted. */
     readonly perMinute: RequestRates | null
   }
+  /** Null: no WebSocket is opened through the route. */
+  readonly websocket: {
+    /** Origins whose pages may open one beside the request's own, serialised. */
+    readonly origins: readonly string[]
+    /** What counts as activity of the session: the handshake alone, or messages of the client as well. */
+    readonly activity: 'handshake' | 'frames'
+  } | null
 }
 
 /** How many requests a minute a route takes; null: as many as come. */

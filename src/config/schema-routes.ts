@@ -5,7 +5,7 @@ import { assertion } from './schema-assertion.ts'
 import { claimDemands, claimName, scopes } from './schema-provider.ts'
 import { token } from './schema-token.ts'
 import { upstream } from './schema-upstream.ts'
-import { distinct, duration, flag, judgedText, oneOrMore, path, size, text, whole } from './schema-values.ts'
+import { distinct, duration, flag, judgedText, oneOrMore, origin, path, size, text, whole } from './schema-values.ts'
 
 const method = () =>
   judgedText(value => {
@@ -89,7 +89,7 @@ export const route = z.strictObject({
     .describe('How long to wait for the upstream.'),
   limits: z
     .strictObject({
-      body: size('100GiB').prefault('10MiB').describe('Largest request body (size).'),
+      body: size('100GiB').prefault('10MiB').describe('Largest request body, and largest message from the client over a WebSocket (size).'),
       perMinute: z
         .union([rate(), rates], { error: 'must be a whole number, or a map of session, user, address and route' })
         .optional()
@@ -99,6 +99,18 @@ export const route = z.strictObject({
     })
     .prefault({})
     .describe('What a request may be at most, and how many of them may come.'),
+  websocket: z
+    .strictObject({
+      origins: distinct(origin())
+        .default([])
+        .describe('Origins whose pages may open one, beside those that the route is served on, each for itself.'),
+      activity: z
+        .enum(['handshake', 'frames'])
+        .default('handshake')
+        .describe('What keeps the session from falling idle: opening one, or also the messages that the client sends.'),
+    })
+    .optional()
+    .describe('Lets WebSockets through; {} is enough. Without it: a handshake is refused.'),
 })
 
 export type RouteOptions = z.output<typeof route>

@@ -21,15 +21,17 @@ import type { AdmitWithin } from '../store/limiter.ts'
 import { decideAccess } from './access.ts'
 import { type Caller, type CallerDeps, createCallerStage } from './caller.ts'
 import { refuseCrossSite } from './cross-site.ts'
+import { refuseForeignSocket } from './foreign-socket.ts'
 import type { Forward } from './forward.ts'
+import type { ForwardOutcome } from './forward-outcome.ts'
 import { afterCounting, createLimitStage } from './limits.ts'
 import type { Refuse } from './refuse.ts'
-import type { ForwardOutcome } from './relay.ts'
 import { admitMethod, matchRoute } from './route.ts'
 import { createSessionStage, type PresentedSession } from './session.ts'
 import { createUnauthorized, type Refused } from './unauthorized.ts'
+import { createWebSocketStages, type WebSocketDeps } from './web-socket.ts'
 
-export interface StageDeps extends CallerDeps {
+export interface StageDeps extends CallerDeps, WebSocketDeps {
   readonly config: GatewayConfig
   readonly now: () => number
   readonly log: Log
@@ -72,6 +74,12 @@ export function createStages(deps: StageDeps) {
   const callers = createCallerStage(deps)
   const unauthorized = createUnauthorized({ ...callers, forward: deps.forward, now })
 
+  function readExchange(req: RequestHead, { requestId, method, clientAddress, trace }: Trail): Exchange {
+    refuseRepeatedHeaders(req)
+    const target = readTarget(req, { origins: config.origins, proxies })
+    return { requestId, method, clientAddress, target, isNavigation: isNavigation(req), trace }
+  }
+
   return {
     openTrail(req: RequestHead): Trail {
       return {
@@ -88,12 +96,14 @@ export function createStages(deps: StageDeps) {
       }
     },
 
-    readExchange(req: RequestHead, trail: Trail): Exchange {
-      refuseRepeatedHeaders(req)
-      const target = readTarget(req, { origins: config.origins, proxies })
-      const { requestId, method, clientAddress, trace } = trail
-      return { requestId, method, clientAddress, target, isNavigation: isNavigation(req), trace }
-    },
+    readExchange,
+
+    /** A program asked, whatever the browser says: nobody is shown a page, or sent anywhere. */
+    readHandshake: (req: RequestHead, trail: Trail): Exchange => ({
+      ...readExchange(req, trail),
+      isNavigation: false,
+      upgrade: 'websocket',
+    }),
 
     isOurs: ({ target }: Exchange) => isOwnPath(target.path),
 
@@ -125,8 +135,13 @@ export function createStages(deps: StageDeps) {
 
     /** Only what a cookie authenticates can be forged by another site. */
     refuseCrossSite(req: RequestHead, exchange: Exchange, route: RouteRule, presented: PresentedSession): void {
+      const { method, isNavigation, target, upgrade } = exchange
+      if (upgrade !== undefined) {
+        const allowed = route.websocket?.origins ?? []
+        refuseForeignSocket({ headers: req.headers, origin: target.origin, allowed, hasCookie: presented.isPresent })
+        return
+      }
       if (!presented.isPresent) return
-      const { method, isNavigation, target } = exchange
       checkCrossSite({ headers: req.headers, method, origin: target.origin, kind: route.kind, isNavigation })
     },
 
@@ -167,6 +182,8 @@ export function createStages(deps: StageDeps) {
 
     /** The upstream takes the token for none, or wants another sign-in of the person. */
     tryAgain: (refused: Refused, { challenge }: Withheld): Promise<ForwardOutcome> => unauthorized.tryAgain(refused, challenge),
+
+    ...createWebSocketStages(deps),
 
     refuse: deps.refuse,
 

@@ -5,9 +5,11 @@ import type { Express } from 'express'
 import type { GatewayDeps } from '../../src/assembly.ts'
 import { compileConfig } from '../../src/config/compile.ts'
 import type { GatewayConfig } from '../../src/config/config.ts'
+import { createOwnPathTest } from '../../src/config/own-paths.ts'
 import { createGateway, type Gateway } from '../../src/gateway.ts'
 import { closeServer, createPublicServer } from '../../src/listeners.ts'
 import type { IdentityProvider } from './identity-provider.ts'
+import { watchAnswers } from './watch-answers.ts'
 
 /** One line of log or audit, parsed. */
 export type Line = Readonly<Record<string, unknown>> & { readonly event: string }
@@ -95,7 +97,8 @@ export async function startGateway(options: TestGatewayOptions = {}): Promise<Te
     ...(options.store === undefined ? {} : { store: options.store }),
     ...(options.every === undefined ? {} : { every: options.every }),
   })
-  const server = createPublicServer(config.listen, gateway.handler)
+  const answers = watchAnswers(gateway.handler, config.paths.base, createOwnPathTest(config.paths.base))
+  const server = createPublicServer(config.listen, answers.handler, { upgrade: gateway.upgrade })
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
   return {
     ...gateway,
@@ -108,9 +111,12 @@ export async function startGateway(options: TestGatewayOptions = {}): Promise<Te
     audit,
     events: () => audit.map(line => line.event),
     async close() {
+      // Open sockets keep their server open.
+      gateway.drain()
       server.closeAllConnections()
       await closeServer(server, 0)
       await gateway.close()
+      answers.assertDescribed()
       // LOG-03, over the whole suite: whatever a test did, no secret of it was logged.
       assertNoneIn(written.join(''), [...(options.idp?.issued ?? []), ...Object.values(secrets)])
     },

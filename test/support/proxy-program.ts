@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { type AddressInfo, connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { eventually } from './eventually.ts'
+import { findFreePort, isListening } from './free-port.ts'
 import { readProjectFile } from './project-files.ts'
 
 export type ProxyName = 'nginx' | 'caddy' | 'haproxy'
@@ -24,14 +24,31 @@ export interface ProxyProgram {
 }
 
 /** Starts a proxy from Debian's package on a free port of the loopback, with the sample of docs/forward-auth.md. */
-export async function startProxy(name: ProxyName, places: ProxyPlaces): Promise<ProxyProgram> {
+export function startProxy(name: ProxyName, places: ProxyPlaces): Promise<ProxyProgram> {
+  return start(name, place => launch(name, { ...place, places }))
+}
+
+/** Starts nginx before a gateway that proxies by itself, with the sample of docs/proxying.md. */
+export function startNginxInFront(gateway: number, host: string): Promise<ProxyProgram> {
+  const sample = sampleOf('nginx', readProjectFile('docs/proxying.md'))
+  const server = replaceAll(sample, [
+    ['127.0.0.1:8080', `127.0.0.1:${gateway}`],
+    ['app.example.com', host],
+  ])
+  return start('nginx', place => launchNginx(place, server))
+}
+
+async function start(name: ProxyName, launchAt: (place: Place) => Promise<ChildProcess>): Promise<ProxyProgram> {
   const folder = await mkdtemp(join(tmpdir(), `sallyport-${name}-`))
   // Between finding a free port and listening on it, somebody else may have taken it.
   for (let attempt = 1; ; attempt += 1) {
     const port = await findFreePort()
-    const child = await launch(name, { folder, port, places })
+    const child = await launchAt({ folder, port })
     try {
-      await eventually(() => isListening(child, port))
+      await eventually(() => {
+        if (child.exitCode !== null) throw new Error(`the proxy has ended: ${child.spawnargs.join(' ')}`)
+        return isListening(port)
+      })
       return { port, close: () => end(child, folder) }
     } catch (error) {
       child.kill('SIGKILL')
@@ -40,17 +57,20 @@ export async function startProxy(name: ProxyName, places: ProxyPlaces): Promise<
   }
 }
 
-/** The code block of docs/forward-auth.md that is marked so; the first one where there are several. */
+/** The code block of a page that is marked so: the first one under the heading, or of the page. */
 export function sampleOf(language: string, page = readProjectFile('docs/forward-auth.md'), heading = ''): string {
   const from = heading === '' ? 0 : page.indexOf(`\n## ${heading}\n`)
   const found = new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\`$`, 'ms').exec(page.slice(from))?.[1]
-  if (found === undefined || from === -1) throw new Error(`docs/forward-auth.md has no sample for ${language}`)
+  if (found === undefined || from === -1) throw new Error(`the page has no sample for ${language}`)
   return found
 }
 
-interface Launch {
+interface Place {
   readonly folder: string
   readonly port: number
+}
+
+interface Launch extends Place {
   readonly places: ProxyPlaces
 }
 
@@ -69,22 +89,7 @@ async function launch(name: ProxyName, { folder, port, places }: Launch): Promis
   const write = (file: string, text: string) => writeFile(join(folder, file), text)
   const everything = ['gateway', 'verify', 'app', 'host'] as const
 
-  if (name === 'nginx') {
-    const server = replaceAll(addresses(sampleOf('nginx'), everything), [
-      ['listen 443 ssl;', `listen 127.0.0.1:${port};`],
-      ['ssl_certificate /etc/nginx/app.crt;', ''],
-      ['ssl_certificate_key /etc/nginx/app.key;', ''],
-    ])
-    const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(kind => `${kind}_temp_path ${folder}/${kind};`).join(' ')
-    const http = `http { access_log off; ${temporary}\n${server} }`
-    // Or its workers would be somebody who cannot write to the test's folder.
-    const user = process.getuid?.() === 0 ? 'user root;' : ''
-    await write(
-      'nginx.conf',
-      `${user} daemon off; pid ${folder}/nginx.pid; worker_processes 1; events { worker_connections 256; }\n${http}`,
-    )
-    return run('nginx', ['-e', 'stderr', '-p', folder, '-c', join(folder, 'nginx.conf')], folder)
-  }
+  if (name === 'nginx') return launchNginx({ folder, port }, addresses(sampleOf('nginx'), everything))
   if (name === 'caddy') {
     const site = [`${places.host} {`, `http://${places.host}:${port} {\n\tbind 127.0.0.1`] as const
     await write('Caddyfile', `{\n\tadmin off\n\tauto_https off\n}\n${replaceAll(addresses(sampleOf('caddyfile'), everything), [site])}`)
@@ -97,6 +102,23 @@ async function launch(name: ProxyName, { folder, port, places }: Launch): Promis
   ])
   await write('haproxy.cfg', config)
   return run('haproxy', ['-f', join(folder, 'haproxy.cfg')], folder)
+}
+
+async function launchNginx({ folder, port }: Place, sample: string): Promise<ChildProcess> {
+  const server = replaceAll(sample, [
+    ['listen 443 ssl;', `listen 127.0.0.1:${port};`],
+    ['ssl_certificate /etc/nginx/app.crt;', ''],
+    ['ssl_certificate_key /etc/nginx/app.key;', ''],
+  ])
+  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(kind => `${kind}_temp_path ${folder}/${kind};`).join(' ')
+  const http = `http { access_log off; ${temporary}\n${server} }`
+  // Or its workers would be somebody who cannot write to the test's folder.
+  const user = process.getuid?.() === 0 ? 'user root;' : ''
+  await writeFile(
+    join(folder, 'nginx.conf'),
+    `${user} daemon off; pid ${folder}/nginx.pid; worker_processes 1; events { worker_connections 256; }\n${http}`,
+  )
+  return run('nginx', ['-e', 'stderr', '-p', folder, '-c', join(folder, 'nginx.conf')], folder)
 }
 
 /** Each must be there: a sample that was changed is to be looked at here too. */
@@ -117,17 +139,6 @@ async function run(command: string, args: readonly string[], folder: string): Pr
   return child
 }
 
-function isListening(child: ChildProcess, port: number): Promise<boolean> {
-  if (child.exitCode !== null) throw new Error(`the proxy has ended: ${child.spawnargs.join(' ')}`)
-  return new Promise(resolve => {
-    const socket = connect(port, '127.0.0.1', () => {
-      socket.destroy()
-      resolve(true)
-    })
-    socket.once('error', () => resolve(false))
-  })
-}
-
 async function end(child: ChildProcess, folder: string): Promise<void> {
   if (child.exitCode === null && child.signalCode === null) {
     const exit = once(child, 'exit')
@@ -135,13 +146,4 @@ async function end(child: ChildProcess, folder: string): Promise<void> {
     await exit
   }
   await rm(folder, { recursive: true, force: true })
-}
-
-async function findFreePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }

@@ -95,6 +95,7 @@ describe('a compiled configuration', () => {
       setHeaders: {},
       timeouts: { connectMs: 2000, headersMs: 30_000, idleMs: 60_000 },
       limits: { bodyBytes: 10 * 1024 * 1024, perMinute: null },
+      websocket: null,
     })
   })
 

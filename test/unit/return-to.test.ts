@@ -104,5 +104,6 @@ function route(path: string, kind: RouteRule['kind']): RouteRule {
     setHeaders: {},
     timeouts: { connectMs: 1, headersMs: 1, idleMs: 1 },
     limits: { bodyBytes: 1, perMinute: null },
+    websocket: null,
   }
 }
