@@ -5,11 +5,12 @@ import { memory } from './parts/memory.ts'
 import type { Outcome, Part } from './parts/part.ts'
 import { revocation } from './parts/revocation.ts'
 import { throughput } from './parts/throughput.ts'
+import { webSockets } from './parts/web-sockets.ts'
 import { requirePrograms } from './programs.ts'
 import { describeMachine, formatReport, listMissed, type Report } from './report.ts'
 import { onStand } from './stand.ts'
 
-const allParts: Readonly<Record<string, Part>> = { throughput, latency, bodies, revocation, memory }
+const allParts: Readonly<Record<string, Part>> = { throughput, latency, bodies, 'web-sockets': webSockets, revocation, memory }
 
 const only = { type: 'string', default: Object.keys(allParts).join(',') } as const
 

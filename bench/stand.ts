@@ -10,7 +10,7 @@ import { startBareNginx } from './subjects/nginx.ts'
 import { startRaw } from './subjects/raw.ts'
 import { type Subject, sessionCount } from './subjects/subject.ts'
 import { startTextbook } from './subjects/textbook.ts'
-import { paths, startUpstream } from './upstream.ts'
+import { paths, startLiveUpstream, startUpstream } from './upstream.ts'
 
 export interface StandOptions {
   readonly rounds: number
@@ -31,8 +31,9 @@ export async function onStand<Result>({ rounds, seconds, against }: StandOptions
   try {
     const redis = keep(await startRedis(folder))
     const upstream = keep(await startUpstream(folder))
+    const live = keep(await startLiveUpstream())
     const host = 'app.bench.test'
-    const surroundings = { folder, host, upstreamPort: upstream.port, redisUrl: `redis://127.0.0.1:${redis.port}` }
+    const surroundings = { folder, host, upstreamPort: upstream.port, livePort: live.port, redisUrl: `redis://127.0.0.1:${redis.port}` }
     const gateways = createGatewayFleet(surroundings)
     const cookies = await gateways.makeSessions(sessionCount)
 

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { startNginx } from './nginx.ts'
-import { cores, type Program } from './programs.ts'
+import { cores, findPort, type Program, startProgram } from './programs.ts'
 
 /** What the upstream serves. */
 export const paths = {
@@ -10,6 +11,8 @@ export const paths = {
   short: '/api/orders',
   /** 1 MiB. */
   large: '/api/mebibyte',
+  /** Of WebSockets. */
+  live: '/live',
 } as const
 
 const orders = JSON.stringify({
@@ -29,4 +32,11 @@ export async function startUpstream(folder: string): Promise<Program> {
     location = ${paths.short} { default_type application/json; return 200 '${orders}'; }
     location = ${paths.large} { default_type application/octet-stream; alias ${file}; }`
   return startNginx({ name: 'upstream', folder, core: cores.others, server })
+}
+
+/** Starts the upstream of the WebSockets. */
+export async function startLiveUpstream(): Promise<Program> {
+  const port = await findPort()
+  const server = fileURLToPath(new URL('live-upstream.ts', import.meta.url))
+  return startProgram({ core: cores.others, port, env: { PORT: String(port) }, command: [process.execPath, server] })
 }

@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { cores, findPort, type Program, startProgram } from '../programs.ts'
+import { paths } from '../upstream.ts'
 import { type GatewaySecrets, makeSessions } from './gateway-sessions.ts'
 import { makeSecret } from './session-parts.ts'
 import type { Surroundings } from './subject.ts'
@@ -47,7 +48,15 @@ export function createGatewayFleet(surroundings: Surroundings): GatewayFleet {
   }
 }
 
-function describe({ host, upstreamPort, redisUrl }: Surroundings, port: number) {
+const rules = {
+  kind: 'api',
+  access: 'signed-in',
+  require: { scopes: ['orders.read'] },
+  token: 'access',
+  identityHeaders: { 'X-Auth-User': 'sub' },
+}
+
+function describe({ host, upstreamPort, livePort, redisUrl }: Surroundings, port: number) {
   return {
     origins: [`https://${host}`],
     listen: { host: '127.0.0.1', port, trustedProxies: ['127.0.0.1/32'] },
@@ -69,15 +78,8 @@ function describe({ host, upstreamPort, redisUrl }: Surroundings, port: number) 
       absoluteTimeout: '12h',
     },
     routes: [
-      {
-        path: '/api',
-        kind: 'api',
-        upstream: `http://127.0.0.1:${upstreamPort}`,
-        access: 'signed-in',
-        require: { scopes: ['orders.read'] },
-        token: 'access',
-        identityHeaders: { 'X-Auth-User': 'sub' },
-      },
+      { path: '/api', upstream: `http://127.0.0.1:${upstreamPort}`, ...rules },
+      { path: paths.live, upstream: `http://127.0.0.1:${livePort}`, websocket: {}, ...rules },
     ],
     log: { level: 'warn' },
   }

@@ -13,6 +13,8 @@ export interface Surroundings {
   /** For files; gone after the run. */
   readonly folder: string
   readonly upstreamPort: number
+  /** Of the upstream of WebSockets. */
+  readonly livePort: number
   readonly redisUrl: string
   /** The origin's, which requests name in Host. */
   readonly host: string
