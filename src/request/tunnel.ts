@@ -90,6 +90,7 @@ export class Tunnel {
     upstream.on('drain', () => client.resume())
     // Either may have gone while the other was waited for: a stream that is closed tells nobody a second time.
     for (const socket of [client, upstream]) if (socket.closed) this.#onClose()
+    client.resume()
   }
 
   /**
@@ -133,7 +134,8 @@ export class Tunnel {
     const isBacklogged = client.writableLength > 0
     const mayPing = !isBacklogged && !this.#isEnding && !this.#isLeaving && this.#fromUpstream.remaining === 0
     if (mayPing && !this.#fromUpstream.hasClosed) client.write(pingFrame)
-    this.#wasAsked = mayPing || isBacklogged || this.#isLeaving
+    // Of a client that waits for the upstream nothing is read, its pongs no more than the rest.
+    this.#wasAsked = !client.isPaused() && (mayPing || isBacklogged || this.#isLeaving)
   }
 
   readonly #onClientData = (chunk: Buffer): void => {
