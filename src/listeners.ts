@@ -118,7 +118,12 @@ function createServer(
     tls === undefined
       ? http.createServer(options)
       : https.createServer({ ...options, ...tls, minVersion: 'TLSv1.2', handshakeTimeout: timing.headersTimeoutMs })
-  watchSlowClients(server, handler, socket => answerClientError({ code: slowRequest }, socket), timing)
+  const serve: RequestListener = (req, res) => {
+    // Node's parser throws away what came together with such a request, and would go on in the middle of the next.
+    if (req.headers.upgrade !== undefined) res.shouldKeepAlive = false
+    handler(req, res)
+  }
+  watchSlowClients(server, serve, socket => answerClientError({ code: slowRequest }, socket), timing)
   server.on('clientError', answerClientError)
   return server
 }
