@@ -135,13 +135,13 @@ export class Tunnel {
     const mayPing = !isBacklogged && !this.#isEnding && !this.#isLeaving && this.#fromUpstream.remaining === 0
     if (mayPing && !this.#fromUpstream.hasClosed) client.write(pingFrame)
     // Of a client that waits for the upstream nothing is read, its pongs no more than the rest.
-    this.#wasAsked = !client.isPaused() && (mayPing || isBacklogged || this.#isLeaving)
+    this.#wasAsked = (mayPing && !client.isPaused()) || isBacklogged || this.#isLeaving
   }
 
   readonly #onClientData = (chunk: Buffer): void => {
     this.#isHeard = true
-    if (this.#isEnding) return
     const { client, upstream } = this.#parts
+    if (this.#isEnding || upstream.closed) return
     const bytes = this.#fromClient.read(chunk)
     if (bytes.length > 0 && !upstream.write(bytes)) client.pause()
     if (this.#fromClient.fault !== null) this.end(this.#fromClient.fault === 'too_large' ? 'message_too_large' : 'frame_protocol')
@@ -210,7 +210,11 @@ export class Tunnel {
       if (client.closed) {
         this.#isLeaving = true
         upstream.destroySoon()
-      } else if (!this.#isEnding) this.#onUpstreamEnd()
+      } else {
+        // It may have waited for the upstream. That it leaves as well must be seen.
+        client.resume()
+        if (!this.#isEnding) this.#onUpstreamEnd()
+      }
       return
     }
     if (this.#timer !== null) clearTimeout(this.#timer)
