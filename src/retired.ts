@@ -1,8 +1,13 @@
-import type { Gateway } from './gateway.ts'
 import type { Every } from './session/watch.ts'
 
 /** What a request may take before it is at its upstream: the store, the provider, a lease. From there on it is seen. */
 const retireAfterMs = 60_000
+
+/** A gateway, as far as its end is concerned. */
+export interface Closable {
+  isBusy(): boolean
+  close(): Promise<void>
+}
 
 /** Gateways whose place another has taken. */
 export interface Retired {
@@ -11,7 +16,7 @@ export interface Retired {
    *
    * @param closeRest closes what it alone has used
    */
-  add(gateway: Pick<Gateway, 'isBusy' | 'close'>, closeRest: () => Promise<void>): void
+  add(gateway: Closable, closeRest: () => Promise<void>): void
   /** Closes all that are left, whatever they still do. */
   close(): Promise<void>
 }
