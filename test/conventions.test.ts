@@ -12,7 +12,7 @@ const layers: readonly (readonly string[])[] = [
   ['cli'],
   ['main.ts', 'demo', 'testing', 'sallyport.ts'],
   ['running.ts'],
-  ['gateway.ts', 'listeners.ts', 'lasting.ts'],
+  ['gateway.ts', 'listeners.ts', 'lasting.ts', 'retired.ts'],
   ['assembly.ts'],
   ['request', 'auth', 'admin', 'doctor'],
   ['tokens'],
