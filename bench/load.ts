@@ -2,8 +2,9 @@ import { execFile } from 'node:child_process'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { readCpuSeconds } from './cpu-time.ts'
-import { cores, type Program } from './programs.ts'
+import { readCpuSeconds } from './process-tree.ts'
+import { cores } from './programs.ts'
+import type { Subject } from './subjects/subject.ts'
 
 /** What one run of wrk measured. */
 export interface Run {
@@ -18,25 +19,49 @@ export interface Run {
 }
 
 export interface LoadOptions {
-  readonly folder: string
-  readonly host: string
   readonly path: string
-  /** Each request carries the next one. */
-  readonly cookies: readonly string[]
+  readonly connections: number
+  readonly seconds: number
 }
 
-export const connections = 64
+/** Puts load on a subject. @throws Error when any request failed */
+export type Load = (subject: Subject, options: LoadOptions) => Promise<Run>
 
-/** Prepares the load: what wrk sends. Gives a function that puts it on a program for some seconds. */
-export async function prepareLoad(options: LoadOptions): Promise<(target: Program, seconds: number) => Promise<Run>> {
-  const script = join(options.folder, 'load.lua')
-  await writeFile(script, writeScript(options))
+export function createLoad({ folder, host }: { readonly folder: string; readonly host: string }): Load {
+  const scripts = new Map<string, Promise<string>>()
 
-  return async function load(target, seconds) {
-    const before = readCpuSeconds(target.pid)
-    const command = ['-c', String(cores.others), 'wrk', '-t1', `-c${connections}`, `-d${seconds}s`, '--latency', '-s', script]
-    const { stdout } = await promisify(execFile)('taskset', [...command, `http://127.0.0.1:${target.port}${options.path}`])
-    return judge(stdout, readCpuSeconds(target.pid) - before)
+  async function write(subject: Subject, path: string): Promise<string> {
+    const file = join(folder, `load-${scripts.size}.lua`)
+    await writeFile(file, describeLoad(host, path, subject.cookies))
+    return file
+  }
+
+  function scriptFor(subject: Subject, path: string): Promise<string> {
+    const key = `${subject.name} ${path}`
+    const script = scripts.get(key) ?? write(subject, path)
+    scripts.set(key, script)
+    return script
+  }
+
+  return async function load(subject, { path, connections, seconds }) {
+    const { pid, port } = subject.program
+    const script = await scriptFor(subject, path)
+    const command = [
+      '-c',
+      String(cores.others),
+      'wrk',
+      '-t1',
+      `-c${connections}`,
+      `-d${seconds}s`,
+      '--timeout',
+      '10s',
+      '--latency',
+      '-s',
+      script,
+    ]
+    const before = readCpuSeconds(pid)
+    const { stdout } = await promisify(execFile)('taskset', [...command, `http://127.0.0.1:${port}${path}`])
+    return judge(subject.name, stdout, readCpuSeconds(pid) - before)
   }
 }
 
@@ -49,11 +74,11 @@ interface Summary {
   readonly failures: number
 }
 
-function judge(stdout: string, cpuSeconds: number): Run {
+function judge(name: string, stdout: string, cpuSeconds: number): Run {
   const summary = JSON.parse(stdout.slice(stdout.lastIndexOf('\n{') + 1)) as Summary
   if (summary.failures > 0)
-    throw new Error(`${summary.failures} of ${summary.requests} requests failed: a proxy that refuses is no faster one.`)
-  if (summary.requests === 0) throw new Error('No request was answered.')
+    throw new Error(`${name}: ${summary.failures} of ${summary.requests} requests failed: a proxy that refuses is no faster one.`)
+  if (summary.requests === 0) throw new Error(`${name}: no request was answered.`)
   return {
     requests: summary.requests,
     requestsPerSecond: summary.requests / summary.seconds,
@@ -64,8 +89,8 @@ function judge(stdout: string, cpuSeconds: number): Run {
   }
 }
 
-/** A fetch of a page's own script, as Chromium sends it. */
-const browserHeaders = {
+/** A fetch of a page's own script, as Chromium sends it and as the proxy that ended TLS passes it on. */
+export const browserHeaders = {
   Connection: 'keep-alive',
   Accept: 'application/json, text/plain, */*',
   'Accept-Encoding': 'gzip, deflate, br, zstd',
@@ -79,7 +104,7 @@ const browserHeaders = {
 }
 
 /** Builds all requests once: what wrk does for each is then an index and a lookup. */
-function writeScript({ host, path, cookies }: LoadOptions): string {
+function describeLoad(host: string, path: string, cookies: readonly string[]): string {
   const headers = { Host: host, Referer: `https://${host}/orders`, ...browserHeaders }
   const lines = Object.entries(headers).map(([name, value]) => `  headers[${quote(name)}] = ${quote(value)}`)
   return `local cookies = {${cookies.map(quote).join(',')}}

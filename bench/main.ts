@@ -1,82 +1,48 @@
-import { randomBytes } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { startGateway } from './gateway.ts'
-import { connections, prepareLoad, type Run } from './load.ts'
-import { startBareProxy, startUpstream } from './nginx.ts'
-import { cores, findPort, type Program, requirePrograms, startProgram } from './programs.ts'
-import { compare, formatTable, type Result, summarise } from './report.ts'
-import { makeSessions, makeToken } from './sessions.ts'
+import { bodies } from './parts/bodies.ts'
+import { latency } from './parts/latency.ts'
+import { memory } from './parts/memory.ts'
+import type { Outcome, Part } from './parts/part.ts'
+import { revocation } from './parts/revocation.ts'
+import { throughput } from './parts/throughput.ts'
+import { webSockets } from './parts/web-sockets.ts'
+import { requirePrograms } from './programs.ts'
+import { describeMachine, formatReport, listMissed, type Report } from './report.ts'
+import { onStand } from './stand.ts'
 
-const host = 'app.bench.test'
-const origin = `https://${host}`
-const path = '/api/orders'
-const cookieName = '__Host-Http-sallyport'
-const sessions = 500
+const allParts: Readonly<Record<string, Part>> = { throughput, latency, bodies, 'web-sockets': webSockets, revocation, memory }
 
-interface Settings {
-  readonly rounds: number
-  readonly seconds: number
+const only = { type: 'string', default: Object.keys(allParts).join(',') } as const
+
+const { values } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '5' },
+    seconds: { type: 'string', default: '2' },
+    only,
+    against: { type: 'string' },
+    json: { type: 'boolean', default: false },
+    check: { type: 'boolean', default: false },
+  },
+})
+
+async function bench(): Promise<Report> {
+  const chosen = choose(values.only)
+  const settings = { rounds: readCount('rounds', values.rounds), seconds: readCount('seconds', values.seconds) }
+  const machine = describeMachine()
+  const parts = await onStand({ ...settings, against: values.against }, async stand => {
+    const outcomes: Record<string, Outcome> = {}
+    for (const [name, part] of chosen) outcomes[name] = await part(stand)
+    return outcomes
+  })
+  return { ...machine, ...settings, parts, missed: listMissed(parts) }
 }
 
-/** Runs the candidates in turn, round after round, so that the machine's moods meet both alike. */
-async function bench({ rounds, seconds }: Settings): Promise<Result> {
-  const folder = await mkdtemp(join(tmpdir(), 'sallyport-bench-'))
-  const programs: Program[] = []
-  const start = async (starting: Promise<Program>) => {
-    const program = await starting
-    programs.push(program)
-    return program
-  }
-
-  try {
-    const redis = await start(startRedis(folder))
-    const upstream = await start(startUpstream(folder))
-    const nginx = await start(startBareProxy(folder, upstream.port, makeToken(1062)))
-
-    const secrets = { cookieKey: makeSecret(), sealingKey: makeSecret() }
-    const engine = { redisUrl: `redis://127.0.0.1:${redis.port}`, namespace: 'bench', secrets, origin }
-    const cookies = await makeSessions({ ...engine, count: sessions, cookieName })
-    const gateway = await start(startGateway({ ...engine, folder, path, upstreamPort: upstream.port }))
-
-    const load = await prepareLoad({ folder, host, path, cookies })
-    const runs: Record<'nginx' | 'gateway', Run[]> = { nginx: [], gateway: [] }
-    await warmUp(() => load(gateway, 2))
-    for (let round = 0; round < rounds; round += 1) {
-      for (const [name, target] of [['nginx', nginx] as const, ['gateway', gateway] as const]) {
-        // Warm again after the other's turn.
-        await load(target, 1)
-        runs[name].push(await load(target, seconds))
-      }
-    }
-    const candidates = { nginx: summarise(runs.nginx), gateway: summarise(runs.gateway) }
-    const setup = { node: process.versions.node, rounds, seconds, connections, sessions }
-    return { ...setup, candidates, ...compare(candidates.gateway, candidates.nginx) }
-  } finally {
-    await Promise.all(programs.map(program => program.stop()))
-    await rm(folder, { recursive: true, force: true })
-  }
-}
-
-// The engine goes on compiling for about so many requests: before that the figures still climb.
-const warmRequests = 150_000
-const longestWarmUpMs = 40_000
-
-async function warmUp(load: () => Promise<Run>): Promise<void> {
-  const giveUpAt = Date.now() + longestWarmUpMs
-  for (let requests = 0; requests < warmRequests && Date.now() < giveUpAt; ) requests += (await load()).requests
-}
-
-async function startRedis(folder: string): Promise<Program> {
-  const port = await findPort()
-  const command = ['redis-server', '--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', folder]
-  return startProgram({ core: cores.others, port, command })
-}
-
-function makeSecret(): string {
-  return randomBytes(32).toString('base64url')
+/** In the order in which they run, whichever the order of the names. */
+function choose(names: string): readonly [string, Part][] {
+  const wanted = names.split(',')
+  const unknown = wanted.find(name => allParts[name] === undefined)
+  if (unknown !== undefined) throw new Error(`--only ${unknown}: the parts are ${Object.keys(allParts).join(', ')}`)
+  return Object.entries(allParts).filter(([name]) => wanted.includes(name))
 }
 
 function readCount(name: string, text: string): number {
@@ -84,20 +50,14 @@ function readCount(name: string, text: string): number {
   return Number(text)
 }
 
-const { values } = parseArgs({
-  options: {
-    rounds: { type: 'string', default: '5' },
-    seconds: { type: 'string', default: '4' },
-    json: { type: 'boolean', default: false },
-    check: { type: 'boolean', default: false },
-  },
-})
-
 try {
   requirePrograms()
-  const result = await bench({ rounds: readCount('rounds', values.rounds), seconds: readCount('seconds', values.seconds) })
-  console.log(values.json ? JSON.stringify(result, null, 2) : formatTable(result))
-  if (values.check && !result.bar.isMet) process.exitCode = 1
+  const report = await bench()
+  console.log(values.json ? JSON.stringify(report, null, 2) : formatReport(report))
+  if (values.check && report.missed.length > 0) {
+    console.error(['', ...report.missed].join('\n'))
+    process.exitCode = 1
+  }
 } catch (error) {
   console.error(error instanceof Error ? error.message : error)
   process.exitCode = 1

@@ -1,68 +1,50 @@
-import type { Run } from './load.ts'
+import { cpus, loadavg } from 'node:os'
+import { type Bar, isMet, type Outcome } from './parts/part.ts'
 
-/** The first bar: what share of bare nginx's requests per CPU-second the gateway must reach. docs/decisions. */
-export const bar = 0.22
-
-export interface Result {
+export interface Report {
   readonly node: string
+  readonly cpu: string
+  /** Of the minute before the run: what else went on. */
+  readonly loadAverage: number
   readonly rounds: number
   readonly seconds: number
-  readonly connections: number
-  readonly sessions: number
-  readonly candidates: Readonly<Record<string, Row>>
-  /** Gateway over nginx, of the medians. */
-  readonly ratios: { readonly requestsPerCpuSecond: number; readonly p50: number; readonly p99: number }
-  readonly bar: { readonly least: number; readonly isMet: boolean }
+  readonly parts: Readonly<Record<string, Outcome>>
+  /** The bars that were not reached, in words. */
+  readonly missed: readonly string[]
 }
 
-/** Medians, with the spread of the figure that counts. */
-export interface Row extends Omit<Run, 'requests'> {
-  readonly lowest: number
-  readonly highest: number
+/** The machine, to be read before a run. */
+export function describeMachine(): Pick<Report, 'node' | 'cpu' | 'loadAverage'> {
+  return { node: process.versions.node, cpu: cpus()[0]?.model ?? '', loadAverage: loadavg()[0] ?? Number.NaN }
 }
 
-/** Sums up the runs of one candidate. */
-export function summarise(runs: readonly Run[]): Row {
-  const perCpuSecond = runs.map(run => run.requestsPerCpuSecond)
-  return {
-    requestsPerSecond: median(runs.map(run => run.requestsPerSecond)),
-    requestsPerCpuSecond: median(perCpuSecond),
-    lowest: Math.min(...perCpuSecond),
-    highest: Math.max(...perCpuSecond),
-    cpuPercent: median(runs.map(run => run.cpuPercent)),
-    p50Ms: median(runs.map(run => run.p50Ms)),
-    p99Ms: median(runs.map(run => run.p99Ms)),
-  }
+export function listMissed(parts: Report['parts']): readonly string[] {
+  return Object.entries(parts).flatMap(([name, { bars }]) => bars.filter(bar => !isMet(bar)).map(bar => `${name}: ${formatBar(bar)}`))
 }
 
-/** The gateway against nginx. */
-export function compare(gateway: Row, nginx: Row): Pick<Result, 'ratios' | 'bar'> {
-  const requestsPerCpuSecond = gateway.requestsPerCpuSecond / nginx.requestsPerCpuSecond
-  return {
-    ratios: { requestsPerCpuSecond, p50: gateway.p50Ms / nginx.p50Ms, p99: gateway.p99Ms / nginx.p99Ms },
-    bar: { least: bar, isMet: requestsPerCpuSecond >= bar },
-  }
+/** The report for people. */
+export function formatReport({ node, cpu, loadAverage, rounds, seconds, parts }: Report): string {
+  const head = `Node ${node}, ${cpu}, load average ${round(loadAverage)} before; ${rounds} rounds of ${seconds} s, medians`
+  return [head, ...Object.values(parts).map(formatOutcome)].join('\n\n')
 }
 
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b)
-  const middle = sorted.length / 2
-  const [low, high] = [sorted[Math.ceil(middle) - 1], sorted[Math.floor(middle)]]
-  if (low === undefined || high === undefined) throw new TypeError('there is no median of nothing')
-  return (low + high) / 2
+function formatOutcome({ title, rows, bars }: Outcome): string {
+  const columns = [...new Set(Object.values(rows).flatMap(row => Object.keys(row)))]
+  const lines = Object.entries(rows).map(([name, row]) =>
+    columns.reduce((line, column) => `${line}  ${formatCell(row[column]).padStart(Math.max(column.length, 9))}`, name.padEnd(9)),
+  )
+  const head = columns.reduce((line, column) => `${line}  ${column.padStart(9)}`, ' '.repeat(9))
+  return [title, head, ...lines, ...bars.map(formatBar)].join('\n')
 }
 
-/** The result as a table for people. */
-export function formatTable(result: Result): string {
-  const head = ['', 'req/s', 'req/CPU-s', 'lowest', 'highest', 'CPU %', 'p50 ms', 'p99 ms']
-  const rows = Object.entries(result.candidates).map(([name, row]) => [
-    name,
-    ...[row.requestsPerSecond, row.requestsPerCpuSecond, row.lowest, row.highest, row.cpuPercent].map(value => value.toFixed(0)),
-    ...[row.p50Ms, row.p99Ms].map(value => value.toFixed(2)),
-  ])
-  const { ratios } = result
-  const last = ['ratio', '', ratios.requestsPerCpuSecond.toFixed(3), '', '', '', ratios.p50.toFixed(2), ratios.p99.toFixed(2)]
-  const lines = [head, ...rows, last].map(([name = '', ...cells]) => name.padEnd(9) + cells.map(cell => cell.padStart(11)).join(''))
-  const verdict = `${result.bar.isMet ? 'met' : 'NOT MET'}: at least ${result.bar.least} of nginx's requests per CPU-second`
-  return `${result.rounds} rounds of ${result.seconds} s, ${result.connections} connections, ${result.sessions} sessions, Node ${result.node}; medians\n\n${lines.join('\n')}\n\nFirst bar ${verdict}.`
+function formatCell(value: number | undefined): string {
+  return value === undefined ? '' : round(value)
+}
+
+function formatBar(bar: Bar): string {
+  return `${isMet(bar) ? 'met' : 'NOT MET'}: ${round(bar.measured)} ${bar.what}; ${bar.bound} ${bar.limit}`
+}
+
+function round(value: number): string {
+  return Number.isInteger(value) || Math.abs(value) >= 100 ? value.toFixed(0) : value.toFixed(3)
 }

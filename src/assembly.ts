@@ -17,7 +17,7 @@ import { createProvider } from './oidc/create-provider.ts'
 import { createAudit } from './ops/audit.ts'
 import type { LogFields } from './ops/fields.ts'
 import { createLog, describeFailure, type Log, openOutput } from './ops/log.ts'
-import { createMetrics, type Metrics } from './ops/metrics.ts'
+import { createMetrics, type Metrics, type Surroundings } from './ops/metrics.ts'
 import { createTracing } from './ops/tracing.ts'
 import { createAssertionFor } from './request/assertion.ts'
 import { createForward } from './request/forward.ts'
@@ -88,6 +88,7 @@ export interface Assembly {
   readonly log: Log
   /** Ends the open streams, and each at once that comes. */
   drain(): void
+  isBusy(): boolean
   close(): Promise<void>
 }
 
@@ -95,7 +96,8 @@ export interface Assembly {
 export function assemble(config: GatewayConfig, deps: GatewayDeps): Assembly {
   const { now = Date.now, random = randomBytes, every = repeat, fetchDocument = createFetchDocument() } = deps
   const metrics = deps.metrics ?? createMetrics({ now })
-  const log = counted(createLog({ level: config.log.level, destination: deps.logTo ?? openOutput('stdout'), now }), metrics)
+  const surroundings = metrics.surroundings()
+  const log = counted(createLog({ level: config.log.level, destination: deps.logTo ?? openOutput('stdout'), now }), surroundings)
   const auditTo = deps.auditTo ?? openOutput(config.audit.output, error => log.write('error', 'audit_failed', describeFailure(error)))
   const auditLog = createLog({ level: 'info', destination: auditTo, now })
   const audit = createAudit(
@@ -116,7 +118,7 @@ export function assemble(config: GatewayConfig, deps: GatewayDeps): Assembly {
   const providers = new Map(
     config.identityProviders.map(one => [
       one.id,
-      createProvider({ config: one, now, ...inUse, log: tellOf(log, one), onCall: metrics.provider.bind(null, one.id) }),
+      createProvider({ config: one, now, ...inUse, log: tellOf(log, one), onCall: surroundings.provider.bind(null, one.id) }),
     ]),
   )
   const revoke = createRevoke({ providers, audit, pause })
@@ -220,6 +222,7 @@ export function assemble(config: GatewayConfig, deps: GatewayDeps): Assembly {
       watch.close()
       void sockets.close()
     },
+    isBusy: pools.isBusy,
     async close() {
       watch.close()
       await sockets.close()
@@ -261,11 +264,11 @@ function timed(renew: Renew, { clock, renewalWaited }: Metrics): FreshTokenDeps[
 }
 
 /** Some of what is told is counted, too. */
-function counted(log: Log, metrics: Metrics): Log {
+function counted(log: Log, { logged }: Surroundings): Log {
   return {
     ...log,
     write(level, event, fields = {}) {
-      metrics.logged(event, fields)
+      logged(event, fields)
       log.write(level, event, fields)
     },
   }

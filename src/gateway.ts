@@ -35,6 +35,8 @@ export interface Gateway {
    * closed, which would wait for them. Browsers come back by themselves, to whoever listens then.
    */
   drain(): void
+  /** Whether requests or WebSockets are under way at upstreams, which closing would cut. */
+  isBusy(): boolean
   /** Closes what the gateway opened: open streams, upstream connections and, unless it was given, the store. */
   close(): Promise<void>
 }
@@ -46,7 +48,7 @@ export interface Gateway {
  * page to read.
  */
 export function createGateway(config: GatewayConfig, deps: GatewayDeps = {}): Gateway {
-  const { stages, endpoints, native, verification, admin, store, log, drain, close } = assemble(config, deps)
+  const { stages, endpoints, native, verification, admin, store, log, drain, isBusy, close } = assemble(config, deps)
 
   async function serve(req: IncomingMessage, res: ServerResponse): Promise<void> {
     const trail = stages.openTrail(req)
@@ -150,6 +152,7 @@ export function createGateway(config: GatewayConfig, deps: GatewayDeps = {}): Ga
     log,
     ready: () => store.ping(),
     drain,
+    isBusy,
     close,
   }
 }

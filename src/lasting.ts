@@ -45,11 +45,13 @@ export function openLasting(first: GatewayConfig): Lasting {
 
   function open(): Store {
     metrics.store(config.session.store.kind === 'memory')
-    return openStore(config.session.store, { now: Date.now, onEvent: tellOfStore })
+    const opened = openStore(config.session.store, { now: Date.now, onEvent: (...told) => tellOfStore(opened, ...told) })
+    return opened
   }
 
-  function tellOfStore(event: StoreEvent, detail: { readonly error: string }): void {
-    if (event === 'up' || event === 'down') metrics.store(event === 'up')
+  /** Of a former store, which is used for a while yet, the log alone hears. */
+  function tellOfStore(opened: Store, event: StoreEvent, detail: { readonly error: string }): void {
+    if (opened === store && (event === 'up' || event === 'down')) metrics.store(event === 'up')
     log.write('warn', `store_${event}`, detail)
   }
 

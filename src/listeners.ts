@@ -3,7 +3,7 @@ import https from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import type { GatewayConfig } from './config/config.ts'
 import { describeError, type GatewayErrorCode } from './errors.ts'
-import { createTrustedProxies } from './http/client-address.ts'
+import { createTrustedProxies, type TrustedProxies } from './http/client-address.ts'
 import { capConnections } from './http/connection-cap.ts'
 import { watchSlowClients } from './http/slow-clients.ts'
 import { asksForWebSocket } from './http/web-socket-handshake.ts'
@@ -29,6 +29,10 @@ const closeIdleEveryMs = 100
 
 /** What server.close() waits for, but closeAllConnections() does not know: connections that were handed over. */
 const handedOver = new WeakMap<Server, Set<Socket>>()
+
+/** The proxies that a public server knows. */
+const believed = new WeakMap<Server, TrustedProxies>()
+const nobody = createTrustedProxies([])
 
 /** Node's own name for a request that comes too slowly. */
 const slowRequest = 'ERR_HTTP_REQUEST_TIMEOUT'
@@ -59,8 +63,13 @@ export function createPublicServer(
   const { onRefused = () => {}, upgrade } = options
   const server = createServer(tls, handler, { ...limits, ...options.limits }, upgrade !== undefined)
   if (upgrade !== undefined) handOver(server, upgrade)
-  capConnections(server, { maxConnections, proxies: createTrustedProxies(trustedProxies), onRefused })
+  believe(server, trustedProxies)
+  capConnections(server, { maxConnections, proxies: () => believed.get(server) ?? nobody, onRefused })
   return server
+}
+
+function believe(server: Server, trustedProxies: readonly string[]): void {
+  believed.set(server, createTrustedProxies(trustedProxies))
 }
 
 function handOver(server: Server, upgrade: UpgradeListener): void {
@@ -73,8 +82,9 @@ function handOver(server: Server, upgrade: UpgradeListener): void {
   })
 }
 
-/** Has a public server that speaks TLS show this certificate from the next connection on. */
-export function renewCertificate(server: Server, { tls }: GatewayConfig['listen']): void {
+/** Has a public server show this certificate, where it speaks TLS, and believe these proxies, from the next connection on. */
+export function renewPublicServer(server: Server, { tls, trustedProxies }: GatewayConfig['listen']): void {
+  believe(server, trustedProxies)
   if (tls !== undefined && server instanceof https.Server) server.setSecureContext({ ...tls, minVersion: 'TLSv1.2' })
 }
 
@@ -118,7 +128,12 @@ function createServer(
     tls === undefined
       ? http.createServer(options)
       : https.createServer({ ...options, ...tls, minVersion: 'TLSv1.2', handshakeTimeout: timing.headersTimeoutMs })
-  watchSlowClients(server, handler, socket => answerClientError({ code: slowRequest }, socket), timing)
+  const serve: RequestListener = (req, res) => {
+    // Node's parser throws away what came together with such a request, and would go on in the middle of the next.
+    if (req.headers.upgrade !== undefined) res.shouldKeepAlive = false
+    handler(req, res)
+  }
+  watchSlowClients(server, serve, socket => answerClientError({ code: slowRequest }, socket), timing)
   server.on('clientError', answerClientError)
   return server
 }

@@ -8,7 +8,7 @@ import {
   createProbesServer,
   createPublicServer,
   listen,
-  renewCertificate,
+  renewPublicServer,
 } from './listeners.ts'
 import { createProbes } from './ops/probes.ts'
 import { type Running, startRunning } from './running.ts'
@@ -21,7 +21,7 @@ const graceMs = 10_000
  * stops cleanly on SIGTERM and SIGINT. Resolves when it listens; what was opened is closed again when a port cannot be had.
  */
 export async function serve(files: readonly string[]): Promise<void> {
-  const running = startRunning(files, config => renewCertificate(server, config.listen))
+  const running = startRunning(files, config => renewPublicServer(server, config.listen))
   const { config } = running
   const server = createPublicServer(config.listen, (req, res) => running.gateway.handler(req, res), {
     upgrade: (...handshake) => running.gateway.upgrade(...handshake),

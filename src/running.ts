@@ -9,9 +9,7 @@ import { createGateway, type Gateway } from './gateway.ts'
 import { openLasting } from './lasting.ts'
 import { describeFailure, type Log } from './ops/log.ts'
 import type { Metrics } from './ops/metrics.ts'
-
-/** What a request may take before it is at its upstream: the store, the provider, a lease. From there on pools wait for it. */
-const retireAfterMs = 60_000
+import { createRetired } from './retired.ts'
 
 // Somebody may have put a file of another kind where the configuration was.
 const mostMistakes = 20
@@ -47,7 +45,7 @@ export function startRunning(files: readonly string[], onSwap: (config: GatewayC
   const newKeys = createNewKeys(config, Date.now)
   const lasting = openLasting(config)
   let gateway = create(config)
-  const retired = new Map<NodeJS.Timeout, () => Promise<void>>()
+  const retired = createRetired(every)
   let promotion: NodeJS.Timeout | undefined
   const watch = createFileWatch({ onChange: reload, every })
   watch.watch(sightings)
@@ -88,27 +86,17 @@ export function startRunning(files: readonly string[], onSwap: (config: GatewayC
   }
 
   function swap(next: GatewayConfig): void {
+    const closeFormer = lasting.adopt(next)
+    // What is refused until here was never in use, and no key in it any older for that.
     const held = newKeys.hold(next)
-    const closeFormer = lasting.adopt(held.config)
     const before = gateway
     gateway = create(held.config)
     config = next
     onSwap(next)
     before.drain()
-    retire(async () => {
-      await before.close()
-      await closeFormer()
-    })
+    retired.add(before, closeFormer)
     clearTimeout(promotion)
     if (held.until !== null) promotion = setTimeout(reload, held.until - Date.now() + 1).unref()
-  }
-
-  function retire(close: () => Promise<void>): void {
-    const timer = setTimeout(() => {
-      retired.delete(timer)
-      void close()
-    }, retireAfterMs).unref()
-    retired.set(timer, close)
   }
 
   function tell(error: unknown): void {
@@ -140,8 +128,7 @@ export function startRunning(files: readonly string[], onSwap: (config: GatewayC
     async close() {
       watch.close()
       clearTimeout(promotion)
-      for (const timer of retired.keys()) clearTimeout(timer)
-      await Promise.all([gateway.close(), ...[...retired.values()].map(closeOne => closeOne())])
+      await Promise.all([gateway.close(), retired.close()])
       await lasting.close()
     },
   }

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { collectPassingBuffersYoung } from '../ops/passing-buffers.ts'
 import { configFiles, configOption } from './config-files.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -6,6 +7,7 @@ import type { Terminal } from './terminal.ts'
 export async function serve(args: readonly string[], terminal: Terminal): Promise<number> {
   const { values } = parseArgs({ args: [...args], options: configOption })
   const files = configFiles(values.config, terminal.env)
+  collectPassingBuffersYoung()
   const server = await import('../main.ts')
   await server.serve(files)
   return 0

@@ -10,6 +10,7 @@ const tellEveryMs = 60_000
  * nobody alone keeps all others out; proxies that are trusted may have all. Those beyond are closed at once. When the
  * server is full, connections that nobody is using make room.
  *
+ * @param proxies asked for those that are trusted at the moment: a reload may change them
  * @param onRefused told at most once a minute
  */
 export function capConnections(
@@ -18,7 +19,7 @@ export function capConnections(
     maxConnections,
     proxies,
     onRefused,
-  }: { readonly maxConnections: number; readonly proxies: TrustedProxies; readonly onRefused: () => void },
+  }: { readonly maxConnections: number; readonly proxies: () => TrustedProxies; readonly onRefused: () => void },
 ): void {
   const counts = new Map<string, number>()
   const mostOfOne = Math.ceil(maxConnections / 2)
@@ -37,7 +38,7 @@ export function capConnections(
   })
   server.on('connection', (socket: Socket) => {
     const address = socket.remoteAddress
-    if (address === undefined || proxies.trusts(address)) return
+    if (address === undefined || proxies().trusts(address)) return
     const network = networkOf(unmapped(address))
     const count = counts.get(network) ?? 0
     if (count >= mostOfOne) {

@@ -40,6 +40,7 @@ export function watchSlowClients(
 ): void {
   const bodies = new Map<IncomingMessage, Progress>()
   const clients = new Map<ServerSocket, Progress>()
+  const handedOver = new WeakSet<ServerSocket>()
   const now = () => performance.now()
 
   const watching: RequestListener = (req, res) => {
@@ -55,6 +56,7 @@ export function watchSlowClients(
     clients.set(socket, { count: 0, since: 0 })
     socket.once('close', () => clients.delete(socket))
   })
+  server.on('upgrade', (_req, socket: ServerSocket) => handedOver.add(socket))
 
   /** For how long the count has not moved by as much. */
   function standstillMs(progress: Progress, count: number, step: number): number {
@@ -79,7 +81,8 @@ export function watchSlowClients(
 
   function checkAnswers(): void {
     for (const [socket, progress] of clients) {
-      const isWritten = socket._httpMessage?.writableEnded !== false
+      // Node lets go of an answer before all of it is taken. Where a tunnel has the connection there is none any more.
+      const isWritten = socket._httpMessage?.writableEnded ?? !handedOver.has(socket)
       if (socket.writableLength === 0 || !isWritten) progress.since = now()
       else if (standstillMs(progress, socket.writableLength, 1) >= answerStalledMs) socket.destroy()
     }

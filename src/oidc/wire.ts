@@ -5,6 +5,10 @@ import { isLoopback } from '../config/hosts.ts'
 import { idpUnavailable } from './errors.ts'
 import { readStrictJson } from './strict-json.ts'
 
+// The answer to a refresh is waited for so many times as long as others, though nobody waits for the renewal then: the
+// refresh token may be spent by it, and what nobody got to know is lost (RFC 9700 §4.14.2).
+const refreshPatience = 3
+
 // Metadata and key sets are tens of kilobytes, tokens less. An IdP that sends more is broken or hostile.
 const answerLimitBytes = 1024 * 1024
 
@@ -76,7 +80,8 @@ export function createWire(config: ProviderConfig, onCall: OnCall = () => {}): C
   async function exchange(target: URL, options: Parameters<CustomFetch>[1]) {
     // One clock for connecting, waiting and reading. The library has its own, in whole seconds and for the
     // answer's head alone; it is not used.
-    const signal = AbortSignal.timeout(config.timeoutMs)
+    const timeoutMs = isRefresh(options) ? refreshPatience * config.timeoutMs : config.timeoutMs
+    const signal = AbortSignal.timeout(timeoutMs)
     const startedAt = performance.now()
     let isAnswered = false
     try {
@@ -92,7 +97,7 @@ export function createWire(config: ProviderConfig, onCall: OnCall = () => {}): C
       return answer
     } catch (error) {
       if (error instanceof TooLarge) throw idpUnavailable(config, 'answer_too_large', 'sent more than 1 MiB')
-      if (signal.aborted) throw idpUnavailable(config, 'timeout', `did not answer within ${config.timeoutMs} ms`)
+      if (signal.aborted) throw idpUnavailable(config, 'timeout', `did not answer within ${timeoutMs} ms`)
       throw idpUnavailable(config, 'unreachable', 'cannot be reached', error)
     } finally {
       onCall(performance.now() - startedAt, isAnswered)
@@ -102,6 +107,10 @@ export function createWire(config: ProviderConfig, onCall: OnCall = () => {}): C
 
 /** Told of each call: how long it took, ms, and whether it was answered, with whatever is not the IdP's own failure. */
 export type OnCall = (ms: number, isAnswered: boolean) => void
+
+function isRefresh({ body }: Parameters<CustomFetch>[1]): boolean {
+  return body instanceof URLSearchParams && body.get('grant_type') === 'refresh_token'
+}
 
 class TooLarge extends Error {}
 

@@ -18,13 +18,11 @@ export interface Metrics {
   renewalWaited(ms: number): void
   lease(outcome: 'taken' | 'awaited' | 'busy'): void
   webSockets(change: 1 | -1): void
-  /** A call to an IdP. */
-  provider(id: string, ms: number, isAnswered: boolean): void
+  /** For the gateway that serves from now on. How an earlier one found its upstreams and providers is forgotten. */
+  surroundings(): Surroundings
   store(isUp: boolean): void
   /** Told of every line of the audit. */
   audited(event: AuditEvent, fields: LogFields): void
-  /** Told of every line of the log. */
-  logged(event: string, fields: LogFields): void
   /** Adds what Node tells of the process: memory, garbage collection, the event loop's delay. Once in a process. */
   observeProcess(): void
   /** Told anew whenever secrets are read: what each is for, and since when it is the same. */
@@ -35,6 +33,16 @@ export interface Metrics {
   text(): Promise<string>
 }
 
+/** What one gateway finds around it. */
+export interface Surroundings {
+  /** A call to an IdP. */
+  provider(id: string, ms: number, isAnswered: boolean): void
+  /** Told of every line of the log. */
+  logged(event: string, fields: LogFields): void
+}
+
+type States = Map<string, 'up' | 'down'>
+
 export function createMetrics({ now, clock = () => performance.now() }: MetricsDeps): Metrics {
   const registry = new Registry()
   const registers = [registry]
@@ -42,7 +50,8 @@ export function createMetrics({ now, clock = () => performance.now() }: MetricsD
   const added = new Latency()
   const upstreams = new Map<string, Latency>()
   const providers = new Map<string, Latency>()
-  const providerStates = new Map<string, 'up' | 'down'>()
+  let providerStates: States = new Map()
+  let upstreamStates: States = new Map()
   let isStoreUp = false
   let read: readonly ReadSecret[] = []
 
@@ -56,8 +65,9 @@ export function createMetrics({ now, clock = () => performance.now() }: MetricsD
   own('sallyport_provider_seconds', 'histogram', 'Calls to identity providers', name =>
     [...providers].flatMap(([provider, latency]) => latency.samples(name, { provider })),
   )
-  own('sallyport_provider_up', 'gauge', 'Whether the last call was answered', name =>
-    [...providerStates].map(([provider, state]) => ({ metricName: name, labels: { provider }, value: Number(state === 'up') })),
+  own('sallyport_provider_up', 'gauge', 'Whether the last call was answered', name => valuesOf(providerStates, name, 'provider'))
+  own('sallyport_upstream_up', 'gauge', 'Whether an address that was out can be connected to again', name =>
+    valuesOf(upstreamStates, name, 'upstream'),
   )
   own('sallyport_store_up', 'gauge', 'Whether the session store can do all it should', name => [
     { metricName: name, labels: {}, value: Number(isStoreUp) },
@@ -75,12 +85,6 @@ export function createMetrics({ now, clock = () => performance.now() }: MetricsD
   const replays = counter('sallyport_replays_total', 'Callbacks, codes and logout tokens that were presented again', ['route'])
   const waits = new Histogram({ name: 'sallyport_renewal_wait_seconds', help: 'What a request waited for a renewal', registers })
   const webSockets = new Gauge({ name: 'sallyport_websockets_open', help: 'WebSockets that are open', registers })
-  const upstreamUp = new Gauge({
-    name: 'sallyport_upstream_up',
-    help: 'Whether an address that was out can be connected to again',
-    labelNames: ['upstream'],
-    registers,
-  })
   new Gauge({ name: 'sallyport_build_info', help: 'Always 1', labelNames: ['version'], registers }).set({ version }, 1)
 
   /** A metric of our own making: the registry takes whatever can say its values. */
@@ -97,9 +101,22 @@ export function createMetrics({ now, clock = () => performance.now() }: MetricsD
     renewalWaited: ms => waits.observe(ms / 1000),
     lease: outcome => leases.inc({ outcome }),
     webSockets: change => webSockets.inc(change),
-    provider(id, ms, isAnswered) {
-      kept(providers, id).observe(ms)
-      providerStates.set(id, isAnswered ? 'up' : 'down')
+    surroundings() {
+      // Of its own: a gateway that another replaces goes on for a while, and must not have the last word.
+      const [ownProviders, ownUpstreams]: [States, States] = [new Map(), new Map()]
+      providerStates = ownProviders
+      upstreamStates = ownUpstreams
+      return {
+        provider(id, ms, isAnswered) {
+          kept(providers, id).observe(ms)
+          ownProviders.set(id, isAnswered ? 'up' : 'down')
+        },
+        logged(event, { upstream }) {
+          if (upstream === undefined) return
+          if (event === 'upstream_down') ownUpstreams.set(upstream, 'down')
+          if (event === 'upstream_up') ownUpstreams.set(upstream, 'up')
+        },
+      }
     },
     store(isUp) {
       isStoreUp = isUp
@@ -110,11 +127,6 @@ export function createMetrics({ now, clock = () => performance.now() }: MetricsD
       if (event === 'session_ended') ended.inc({ reason })
       if (event === 'renewal') renewals.inc({ provider, outcome: code ?? outcome })
       if (event === 'replay') replays.inc({ route })
-    },
-    logged(event, { upstream }) {
-      if (upstream === undefined) return
-      if (event === 'upstream_down') upstreamUp.set({ upstream }, 0)
-      if (event === 'upstream_up') upstreamUp.set({ upstream }, 1)
     },
     observeProcess: () => collectDefaultMetrics({ register: registry }),
     secrets(all) {
@@ -136,4 +148,8 @@ function kept(map: Map<string, Latency>, key: string): Latency {
   const found = map.get(key) ?? new Latency()
   map.set(key, found)
   return found
+}
+
+function valuesOf(states: States, metricName: string, label: 'provider' | 'upstream'): readonly object[] {
+  return [...states].map(([name, state]) => ({ metricName, labels: { [label]: name }, value: Number(state === 'up') }))
 }

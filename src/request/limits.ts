@@ -26,7 +26,8 @@ export function createLimitStage({ config, admitWithin }: LimitStageDeps) {
     const limits: Limit[] = []
     const add = (kind: Limit['kind'], perMinute: number, ...whose: readonly string[]) =>
       limits.push({ kind, perMinute, whose: [nameOf(route), ...whose] })
-    if (rates.route !== null) add('route', rates.route)
+    // Who shows no session where one is needed is refused: that must use up nothing of what is for all.
+    if (rates.route !== null && (credential !== null || route.access !== 'signed-in')) add('route', rates.route)
     if (rates.address !== null) add('address', rates.address, networkOf(exchange.clientAddress))
     if (credential !== null) {
       const perSession = rates.session ?? rates.caller

@@ -90,6 +90,7 @@ export class Tunnel {
     upstream.on('drain', () => client.resume())
     // Either may have gone while the other was waited for: a stream that is closed tells nobody a second time.
     for (const socket of [client, upstream]) if (socket.closed) this.#onClose()
+    client.resume()
   }
 
   /**
@@ -133,13 +134,14 @@ export class Tunnel {
     const isBacklogged = client.writableLength > 0
     const mayPing = !isBacklogged && !this.#isEnding && !this.#isLeaving && this.#fromUpstream.remaining === 0
     if (mayPing && !this.#fromUpstream.hasClosed) client.write(pingFrame)
-    this.#wasAsked = mayPing || isBacklogged || this.#isLeaving
+    // Of a client that waits for the upstream nothing is read, its pongs no more than the rest.
+    this.#wasAsked = (mayPing && !client.isPaused()) || isBacklogged || this.#isLeaving
   }
 
   readonly #onClientData = (chunk: Buffer): void => {
     this.#isHeard = true
-    if (this.#isEnding) return
     const { client, upstream } = this.#parts
+    if (this.#isEnding || upstream.closed) return
     const bytes = this.#fromClient.read(chunk)
     if (bytes.length > 0 && !upstream.write(bytes)) client.pause()
     if (this.#fromClient.fault !== null) this.end(this.#fromClient.fault === 'too_large' ? 'message_too_large' : 'frame_protocol')
@@ -208,7 +210,11 @@ export class Tunnel {
       if (client.closed) {
         this.#isLeaving = true
         upstream.destroySoon()
-      } else if (!this.#isEnding) this.#onUpstreamEnd()
+      } else {
+        // It may have waited for the upstream. That it leaves as well must be seen.
+        client.resume()
+        if (!this.#isEnding) this.#onUpstreamEnd()
+      }
       return
     }
     if (this.#timer !== null) clearTimeout(this.#timer)

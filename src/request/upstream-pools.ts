@@ -22,6 +22,8 @@ export interface UpstreamPoolDeps {
 export interface UpstreamPools {
   /** The addresses for a route's requests of one kind. */
   addressesFor(upstream: ServerUpstream, timeouts: RouteRule['timeouts'], kind: keyof typeof connections): UpstreamAddresses
+  /** Whether any request is under way or waits. */
+  isBusy(): boolean
   /** Closes all connections; what still runs over them fails. */
   close(): Promise<void>
 }
@@ -56,6 +58,8 @@ export function createUpstreamPools({ now, log }: UpstreamPoolDeps): UpstreamPoo
   return {
     addressesFor: ({ addresses, tls }, { connectMs }, kind) =>
       new UpstreamAddresses(addresses.map(address => poolFor(address, tls, connectMs, kind))),
+
+    isBusy: () => [...pools.values()].some(pool => pool.active > 0),
 
     async close() {
       await Promise.all([...pools.values()].map(pool => pool.close()))

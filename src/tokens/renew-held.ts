@@ -32,7 +32,8 @@ export interface RenewHeldDeps {
 }
 
 /** What is done with a grant by whoever holds its lease. */
-export type RenewHeld = (seen: SignedIn, demand: TokenDemand) => Promise<SignedIn>
+/** @param onAsked called when the provider is asked, for whoever waits only so long for it */
+export type RenewHeld = (seen: SignedIn, demand: TokenDemand, onAsked: () => void) => Promise<SignedIn>
 
 /**
  * Creates what renews a grant's tokens while its lease is held. Tokens are written before they are used, and what
@@ -43,7 +44,7 @@ export function createRenewHeld(deps: RenewHeldDeps): RenewHeld {
   const unsaved = createUnsaved({ save, pause: deps.pause, now })
   const exchange = createExchange({ families, revoke, audit })
 
-  async function renewHeld(seen: SignedIn, demand: TokenDemand): Promise<SignedIn> {
+  async function renewHeld(seen: SignedIn, demand: TokenDemand, onAsked: () => void): Promise<SignedIn> {
     let current = liveOrThrow(await families.read(seen.credential))
     // A rotated refresh token works once (RFC 9700 §4.14.2): what was got and not stored comes first.
     const kept = unsaved.find(current)
@@ -52,32 +53,33 @@ export function createRenewHeld(deps: RenewHeldDeps): RenewHeld {
     requireNamed(current, demand)
     const provider = providers.get(current.record.provider)
     if (provider === undefined || !isRenewable(current.vault, demand)) return await settleWithout(current, demand)
-    if (demand.kind === 'exchange') return await exchange(await withOwnToken(current, provider), demand, provider)
-    if (demand.kind !== 'id_token') return await refreshHeld(current, demand, provider)
+    if (demand.kind === 'exchange') return await exchange(await withOwnToken(current, provider, onAsked), demand, provider)
+    if (demand.kind !== 'id_token') return await refreshHeld(current, demand, provider, onAsked)
 
-    const renewed = await refreshHeld(current, ownToken, provider)
+    const renewed = await refreshHeld(current, ownToken, provider, onAsked)
     if (isRenewed(renewed, seen, demand)) return renewed
     throw new GatewayError('insufficient_scope', 'The provider gives no new ID token with a refresh.', { reason: 'id_token_not_renewed' })
   }
 
   /** The session with an own token that outlives a question to the IdP. */
-  async function withOwnToken(current: SignedIn, provider: Provider): Promise<SignedIn> {
+  async function withOwnToken(current: SignedIn, provider: Provider, onAsked: () => void): Promise<SignedIn> {
     const own = tokenOf(current.vault, ownToken)
     if (own !== undefined && freshnessOf(own, now()) !== 'late') return current
-    if (isRenewable(current.vault, ownToken)) return await refreshHeld(current, ownToken, provider)
+    if (isRenewable(current.vault, ownToken)) return await refreshHeld(current, ownToken, provider, onAsked)
     return own !== undefined && own.expiresAt > now() ? current : await settleWithout(current, ownToken)
   }
 
-  async function refreshHeld(current: SignedIn, demand: TokenDemand, provider: Provider): Promise<SignedIn> {
+  async function refreshHeld(current: SignedIn, demand: TokenDemand, provider: Provider, onAsked: () => void): Promise<SignedIn> {
     const refreshToken = current.vault.refreshToken ?? ''
     if (
       !(await withLease.beginSpending(current.credential.familyId, current.vault.version)) &&
       (await isStoredByOther(current, provider.config.timeoutMs))
     ) {
       const newer = liveOrThrow(await families.read(current.credential))
-      return isRenewed(newer, current, demand) ? newer : await refreshHeld(newer, demand, provider)
+      return isRenewed(newer, current, demand) ? newer : await refreshHeld(newer, demand, provider, onAsked)
     }
     try {
+      onAsked()
       const refreshed = await provider.refresh({ ...requestOf(current, demand), refreshToken, sub: current.record.sub })
       return await keep(current, { slot: demand.slot, refreshed })
     } catch (error) {

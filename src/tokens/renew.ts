@@ -28,7 +28,7 @@ export interface Renew {
  * turn.
  *
  * It belongs to no request: a client that leaves does not stop it, because a rotated refresh token that nobody stored
- * is lost. renew-held.ts has what is done in its turn.
+ * is lost. Nor does one that has waited long enough. renew-held.ts has what is done in its turn.
  */
 export function createRenew(deps: RenewHeldDeps): Renew {
   const { families, providers, withLease, now } = deps
@@ -38,32 +38,38 @@ export function createRenew(deps: RenewHeldDeps): Renew {
   const queues = new Map<string, Promise<unknown>>()
   const failures = createRecent<{ readonly until: number; readonly error: unknown }>({ limit: 4096, generationMs: refusedMs, now })
 
-  async function renewInTurn(seen: SignedIn, demand: TokenDemand): Promise<SignedIn> {
-    const patienceMs = heldPatienceMs(providers.get(seen.record.provider)?.config.timeoutMs ?? 0)
+  async function renewInTurn(seen: SignedIn, demand: TokenDemand, onAsked: () => void): Promise<SignedIn> {
+    const patienceMs = heldPatienceMs(timeoutOf(seen))
     const look = async () => {
       const current = liveOrThrow(await families.read(seen.credential))
       return isRenewed(current, seen, demand) ? current : undefined
     }
-    const renewed = await withLease(seen.credential.familyId, () => renewHeld(seen, demand), look, patienceMs)
+    const renewed = await withLease(seen.credential.familyId, () => renewHeld(seen, demand, onAsked), look, patienceMs)
     if (renewed !== 'busy') return renewed
     throw new GatewayError('idp_unavailable', 'Another replica is renewing this grant, and takes long.', { reason: 'lease_busy' })
   }
 
   function begin(seen: SignedIn, demand: TokenDemand, key: string): Promise<SignedIn> {
     const before = queues.get(seen.credential.familyId) ?? Promise.resolve()
-    const turn = before.then(() => renewInTurn(seen, demand))
+    const patience = createPatience(timeoutOf(seen))
+    const turn = before.then(() => renewInTurn(seen, demand, patience.begin))
     const done = turn.catch(ignore)
     queues.set(seen.credential.familyId, done)
     done.then(() => {
+      patience.end()
+      inFlight.delete(key)
       if (queues.get(seen.credential.familyId) === done) queues.delete(seen.credential.familyId)
     })
-    return turn
-      .catch(error => {
-        const restMs = restAfter(error)
-        if (restMs > 0) failures.set(failureKey(seen, demand), { until: now() + restMs, error })
-        throw error
-      })
-      .finally(() => inFlight.delete(key))
+    const renewed = turn.catch(error => {
+      const restMs = restAfter(error)
+      if (restMs > 0) failures.set(failureKey(seen, demand), { until: now() + restMs, error })
+      throw error
+    })
+    return Promise.race([renewed, patience.ranOut])
+  }
+
+  function timeoutOf({ record }: SignedIn): number {
+    return providers.get(record.provider)?.config.timeoutMs ?? 0
   }
 
   function renew(seen: SignedIn, demand: TokenDemand): Promise<SignedIn> {
@@ -84,6 +90,25 @@ export function createRenew(deps: RenewHeldDeps): Renew {
       await Promise.all(queues.values())
     },
   })
+}
+
+/** How long those who asked for a renewal wait for the provider. The renewal itself goes on: its answer may be the only one. */
+function createPatience(ms: number) {
+  let timer: NodeJS.Timeout | undefined
+  let runOut = (_error: GatewayError) => {}
+  const ranOut = new Promise<never>((_, reject) => {
+    runOut = reject
+  })
+  // Those who wait hear of it; where nobody does, nobody has to.
+  ranOut.catch(ignore)
+  const error = () => new GatewayError('idp_unavailable', `The provider has not answered within ${ms} ms.`, { reason: 'timeout' })
+  return {
+    ranOut,
+    begin() {
+      timer ??= setTimeout(() => runOut(error()), ms).unref()
+    },
+    end: () => clearTimeout(timer),
+  }
 }
 
 /** A step-up brings another grant, and another secret with it. */

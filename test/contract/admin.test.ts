@@ -202,7 +202,7 @@ describe('a call of the admin port', () => {
   })
 
   it('is 404 anywhere else', async () => {
-    for (const path of ['/', '/admin', '/admin/', '/admin/session', '/Admin/sessions', '/admin/sessionsx', '/livez'])
+    for (const path of ['/', '/admin', '/admin/', '/admin/session', '/Admin/sessions', '/admin/sessionsx', '/health'])
       assert.deepEqual(await refusalOf(await call(path)), [404, 'no_route'], path)
   })
 

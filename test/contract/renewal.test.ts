@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { request } from 'node:http'
 import { after, before, beforeEach, describe, it } from 'node:test'
 import { eventually } from '../support/eventually.ts'
-import { startGateway, type TestGateway } from '../support/gateway.ts'
+import { providerConfig, startGateway, type TestGateway } from '../support/gateway.ts'
 import { type IdentityProvider, startIdentityProvider } from '../support/identity-provider.ts'
 import { startUpstream, type Upstream } from '../support/upstream.ts'
 import { createVisitor, type Visitor } from '../support/visitor.ts'
@@ -27,7 +27,11 @@ after(async () => {
 beforeEach(async t => {
   idp.setAccessTokenSeconds(60)
   idp.troubles.clear()
-  gateway = await startGateway({ idp, upstream: upstream.origin })
+  gateway = await startGateway({
+    idp,
+    upstream: upstream.origin,
+    config: { identityProviders: { main: { ...providerConfig(idp), timeout: '2s' } } },
+  })
   visitor = createVisitor(gateway)
   await visitor.signIn(idp)
   upstream.requests.length = 0
@@ -120,10 +124,26 @@ describe('an access token that runs out', () => {
       assert.deepEqual(upstream.requests, [])
       assert.equal((await visitor.session()).authenticated, true)
       idp.troubles.clear()
-      gateway.clock.advance(5_001)
-      assert.equal((await visitor.call('/api/orders')).status, 200)
+      // An answer that does not come is waited for three times as long, by nobody: it may spend the refresh token.
+      await eventually(async () => {
+        gateway.clock.advance(5_001)
+        return (await visitor.call('/api/orders')).status === 200
+      })
     })
   }
+
+  it('RTK-02 does not lose what the provider answers after nobody waits for it any more', async () => {
+    const release = idp.troubles.holdAnswers('token')
+    const refreshes = idp.refreshes()
+    gateway.clock.advance(61_000)
+
+    assert.equal((await visitor.call('/api/orders')).headers['sallyport-error'], 'idp_unavailable')
+    assert.equal((await visitor.call('/api/orders')).headers['sallyport-error'], 'idp_unavailable')
+    release()
+    await eventually(async () => (await visitor.call('/api/orders')).status === 200)
+
+    assert.equal(idp.refreshes() - refreshes, 1)
+  })
 
   it('RTK-04 ends the session when the provider has ended the grant, and says so once', async () => {
     idp.endGrants()

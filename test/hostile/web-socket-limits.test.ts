@@ -6,7 +6,7 @@ import { type IdentityProvider, startIdentityProvider } from '../support/identit
 import { firstResponse, sendRaw } from '../support/raw-http.ts'
 import { keepAliveMs, makeTurns, type Turns } from '../support/turns.ts'
 import { createVisitor, type Visitor } from '../support/visitor.ts'
-import { type FramePeer, handshake, openByHand, type SocketServer, startSocketServer } from '../support/web-socket.ts'
+import { type FramePeer, handshake, openByHand, type SocketServer, startSocketServer, takenInTheEnd } from '../support/web-socket.ts'
 import { binary, close, closing, continuation, frame, frameHead, ping, pong, text } from '../support/web-socket-frames.ts'
 
 let idp: IdentityProvider
@@ -37,18 +37,6 @@ async function open(target: string, lines: readonly string[] = []): Promise<{ cl
 
 /** Written when both connections are closed. */
 const refusal = () => eventually(() => gateway.audit.find(({ event }) => event === 'refusal'))
-
-/** What of the bytes written by one side the network has taken: it takes no more once all buffers between here and the reader are full. */
-async function takenInTheEnd({ socket }: FramePeer): Promise<number> {
-  const taken = () => socket.bytesWritten - socket.writableLength
-  let [before, sameFor] = [-1, 0]
-  await eventually(() => {
-    sameFor = taken() === before ? sameFor + 1 : 0
-    before = taken()
-    return sameFor > 20
-  })
-  return before
-}
 
 describe('a client that does not keep to the limits', () => {
   const oversized = [

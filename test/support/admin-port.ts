@@ -11,6 +11,7 @@ import { createLog } from '../../src/ops/log.ts'
 import type { User } from '../../src/session/session.ts'
 import type { ListedSession } from '../../src/session/session-list.ts'
 import type { Line } from './gateway.ts'
+import { watchAnswers } from './watch-answers.ts'
 
 export interface AdminPort {
   readonly url: string
@@ -74,9 +75,13 @@ export async function startAdminPort(): Promise<AdminPort> {
     { id: 'ops', token },
     { id: 'helpdesk', token: otherToken },
   ]
-  const server = createAdminServer(
-    createAdmin({ tokens, administered: { sessions, secrets, now }, audit: createAudit(logTo(audit), null), log: logTo(lines), now }),
-  )
+  const admin = createAdmin({
+    ...{ tokens, administered: { sessions, secrets, now }, now },
+    audit: createAudit(logTo(audit), null),
+    log: logTo(lines),
+  })
+  const answers = watchAnswers(admin, '/auth', () => true)
+  const server = createAdminServer(answers.handler)
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
@@ -92,6 +97,7 @@ export async function startAdminPort(): Promise<AdminPort> {
     async close() {
       server.closeAllConnections()
       await closeServer(server, 0)
+      answers.assertDescribed()
       // LOG-03: whatever a test did, no token was logged.
       if (written.some(text => text.includes(token) || text.includes(otherToken))) throw new Error('an admin token was logged')
     },

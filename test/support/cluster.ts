@@ -50,6 +50,12 @@ export interface ClusterOptions {
   readonly provider?: (name: string) => Readonly<Record<string, unknown>>
   readonly session?: Readonly<Record<string, unknown>>
   readonly redisArgs?: readonly string[]
+  /** Changes to the section of the public port. */
+  readonly listen?: Readonly<Record<string, unknown>>
+  /** More routes. */
+  readonly routes?: readonly object[]
+  /** Gateways that tell their memory: see startGatewayProcess. */
+  readonly isWatched?: boolean
 }
 
 /** The APIs that have a token of their own; each behind a route of the first label's name. */
@@ -85,7 +91,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const start: Cluster['start'] = async (session = {}, moreEnv = {}) => {
     Object.assign(env, moreEnv)
     const config = describe(idps, upstream.origin, options, session)
-    const replica = await startGatewayProcess({ host, config, env })
+    const replica = await startGatewayProcess({ host, config, env, isWatched: options.isWatched ?? false })
     all.push(replica)
     return replica
   }
@@ -158,7 +164,7 @@ function describe(
   const route = (path: string, token: unknown) => ({ path, upstream, access: 'signed-in', token })
   return {
     origins: [`https://${host}`],
-    listen: { host: '127.0.0.1', port: 0 },
+    listen: { host: '127.0.0.1', port: 0, ...options.listen },
     admin: { host: '127.0.0.1', port: 0, tokens: [{ id: 'ops', env: 'ADMIN_TOKEN' }] },
     identityProviders: Object.fromEntries(
       Object.entries(idps).map(([name, idp]) => [name, { ...providerConfig(idp, secretOf(name)), scopes, ...options.provider?.(name) }]),
@@ -169,6 +175,7 @@ function describe(
       route('/api/orders', { audience: orders, scopes: ['orders.read'] }),
       route('/api/billing', { audience: billing, scopes: ['billing.read'] }),
       { path: '/', upstream, access: 'anyone' },
+      ...(options.routes ?? []),
     ],
   }
 }

@@ -4,8 +4,11 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
+import { pathToFileURL } from 'node:url'
 import { eventually } from './eventually.ts'
 import type { Line } from './gateway.ts'
+import type { MemoryUse } from './memory-witness.ts'
 import { projectRoot } from './project-files.ts'
 
 /** A gateway in a process of its own, started as operators start one: `sallyport serve`, from the sources. */
@@ -26,6 +29,8 @@ export interface GatewayProcess {
   stop(): Promise<number | null>
   /** Ends it at once, as a crash does. */
   kill(): Promise<void>
+  /** How much memory it uses: now, or (`settle`) when garbage has been collected. Only of one that is watched. */
+  memory(question: 'look' | 'settle'): Promise<MemoryUse>
 }
 
 export interface GatewayProcessOptions {
@@ -35,11 +40,16 @@ export interface GatewayProcessOptions {
   readonly config: Readonly<Record<string, unknown>>
   /** All of its environment. */
   readonly env: Readonly<Record<string, string>>
+  /** For hours of load: it tells its memory, and no line of a request is kept here. */
+  readonly isWatched?: boolean
   /** False where the store is not there yet. */
   readonly waitsForStore?: boolean
 }
 
 const program = join(projectRoot, 'src/cli/main.ts')
+const watching = ['--expose-gc', '--import', pathToFileURL(join(projectRoot, 'test/support/memory-witness.ts')).href]
+
+const patienceMs = 30_000
 
 const running = new Set<ChildProcess>()
 // The tests may end in any way, by the runner's own timeout, too: nothing may stay behind.
@@ -49,19 +59,15 @@ process.once('exit', () => {
 })
 
 /** Starts one. Resolves when it listens and, with Redis, is connected to it; rejects with its complaints when it ends instead. */
-export async function startGatewayProcess({
-  host,
-  config,
-  env,
-  waitsForStore = usesRedis(config),
-}: GatewayProcessOptions): Promise<GatewayProcess> {
+export async function startGatewayProcess(options: GatewayProcessOptions): Promise<GatewayProcess> {
+  const { host, config, env, waitsForStore = usesRedis(config), isWatched = false } = options
   const folder = await mkdtemp(join(tmpdir(), 'sallyport-gateway-'))
   const file = join(folder, 'gateway.yaml')
   await writeFile(file, JSON.stringify(config))
-  const child = spawn(process.execPath, [program, 'serve', '--config', file], {
+  const child = spawn(process.execPath, [...(isWatched ? watching : []), program, 'serve', '--config', file], {
     env: { NODE_ENV: 'production', ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
+    stdio: isWatched ? ['ignore', 'pipe', 'pipe', 'ipc'] : ['ignore', 'pipe', 'pipe'],
+  }) as ChildProcess & { readonly stdout: Readable; readonly stderr: Readable }
   running.add(child)
   const ended = once(child, 'exit').then(async () => {
     running.delete(child)
@@ -69,7 +75,10 @@ export async function startGatewayProcess({
   })
   const lines: Line[] = []
   let complaints = ''
-  createInterface(child.stdout).on('line', text => lines.push(JSON.parse(text) as Line))
+  createInterface(child.stdout).on('line', text => {
+    const line = JSON.parse(text) as Line
+    if (!isWatched || line.event !== 'request') lines.push(line)
+  })
   child.stderr.on('data', chunk => {
     complaints += chunk
   })
@@ -77,7 +86,7 @@ export async function startGatewayProcess({
 
   try {
     const isUp = () => find('listening') !== undefined && (find('store_up') !== undefined || !waitsForStore)
-    await eventually(() => isUp() || !isRunning(child), 30_000)
+    await eventually(() => isUp() || !isRunning(child), patienceMs)
     if (!isRunning(child)) throw new Error(`the gateway has ended: ${complaints}`)
   } catch (error) {
     child.kill('SIGKILL')
@@ -100,6 +109,11 @@ export async function startGatewayProcess({
     stop: () => end('SIGTERM'),
     async kill() {
       await end('SIGKILL')
+    },
+    async memory(question) {
+      const answer = once(child, 'message', { signal: AbortSignal.timeout(patienceMs) })
+      child.send(question)
+      return (await answer)[0] as MemoryUse
     },
   }
 }

@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { type AddressInfo, connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { eventually } from './eventually.ts'
+import { findFreePort, isListening } from './free-port.ts'
 import { readProjectFile } from './project-files.ts'
 
 export type ProxyName = 'nginx' | 'caddy' | 'haproxy'
@@ -45,7 +45,10 @@ async function start(name: ProxyName, launchAt: (place: Place) => Promise<ChildP
     const port = await findFreePort()
     const child = await launchAt({ folder, port })
     try {
-      await eventually(() => isListening(child, port))
+      await eventually(() => {
+        if (child.exitCode !== null) throw new Error(`the proxy has ended: ${child.spawnargs.join(' ')}`)
+        return isListening(port)
+      })
       return { port, close: () => end(child, folder) }
     } catch (error) {
       child.kill('SIGKILL')
@@ -54,11 +57,11 @@ async function start(name: ProxyName, launchAt: (place: Place) => Promise<ChildP
   }
 }
 
-/** The code block of docs/forward-auth.md that is marked so; the first one where there are several. */
+/** The code block of a page that is marked so: the first one under the heading, or of the page. */
 export function sampleOf(language: string, page = readProjectFile('docs/forward-auth.md'), heading = ''): string {
   const from = heading === '' ? 0 : page.indexOf(`\n## ${heading}\n`)
   const found = new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\`$`, 'ms').exec(page.slice(from))?.[1]
-  if (found === undefined || from === -1) throw new Error(`docs/forward-auth.md has no sample for ${language}`)
+  if (found === undefined || from === -1) throw new Error(`the page has no sample for ${language}`)
   return found
 }
 
@@ -136,17 +139,6 @@ async function run(command: string, args: readonly string[], folder: string): Pr
   return child
 }
 
-function isListening(child: ChildProcess, port: number): Promise<boolean> {
-  if (child.exitCode !== null) throw new Error(`the proxy has ended: ${child.spawnargs.join(' ')}`)
-  return new Promise(resolve => {
-    const socket = connect(port, '127.0.0.1', () => {
-      socket.destroy()
-      resolve(true)
-    })
-    socket.once('error', () => resolve(false))
-  })
-}
-
 async function end(child: ChildProcess, folder: string): Promise<void> {
   if (child.exitCode === null && child.signalCode === null) {
     const exit = once(child, 'exit')
@@ -154,13 +146,4 @@ async function end(child: ChildProcess, folder: string): Promise<void> {
     await exit
   }
   await rm(folder, { recursive: true, force: true })
-}
-
-async function findFreePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }

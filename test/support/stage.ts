@@ -3,6 +3,7 @@ import { createServer } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { GatewayDeps } from '../../src/assembly.ts'
 import { compileConfig } from '../../src/config/compile.ts'
+import { createOwnPathTest } from '../../src/config/own-paths.ts'
 import { makeSecrets } from '../../src/demo/development-secrets.ts'
 import { audience, clientId, describeGateway } from '../../src/demo/gateway-config.ts'
 import { createIdentityProvider } from '../../src/demo/identity-provider.ts'
@@ -13,6 +14,7 @@ import { startWeb } from '../../src/demo/web.ts'
 import { createGateway, type Gateway } from '../../src/gateway.ts'
 import { createPublicServer } from '../../src/listeners.ts'
 import { makeCertificate } from './certificate.ts'
+import { watchAnswers } from './watch-answers.ts'
 
 /** The demo's world on ports of its own, with the gateway and the provider on two sites. */
 export interface Stage {
@@ -46,17 +48,20 @@ const anywhere = (name: string) => ({ host: '127.0.0.1', name, port: 0, spare: 0
  * @param change edits the configuration before it is compiled
  * @param front what browsers reach in place of the gateway itself
  * @param deps of the gateway
+ * @param inFront starts a server of its own before the gateway, whose address it is told; its origin is what browsers see
  */
 export async function startStage({
   https,
   change,
   front = gateway => gateway.handler,
   deps = {},
+  inFront,
 }: {
   readonly https: boolean
   readonly change?: (config: Described) => object
   readonly front?: (gateway: Gateway) => RequestListener
   readonly deps?: Pick<GatewayDeps, 'fetchDocument'>
+  readonly inFront?: (gateway: string) => Promise<Running>
 }): Promise<Stage> {
   const certificate = https ? makeCertificate([names.gateway, names.provider]) : undefined
   const tls = certificate === undefined ? undefined : { cert: Buffer.from(certificate.cert), key: Buffer.from(certificate.key) }
@@ -69,14 +74,22 @@ export async function startStage({
 
   let handler: RequestListener = (_req, res) => res.writeHead(503).end()
   const settings = { host: '127.0.0.1', port: 0, trustedProxies: [], maxConnections: 1000, ...(tls === undefined ? {} : { tls }) }
-  const entrance = createPublicServer(settings, (req, res) => handler(req, res))
-  const gatewayOrigin = await start(entrance, https ? names.gateway : 'localhost')
+  let upgrade: Gateway['upgrade'] = (_req, socket) => void socket.destroy()
+  const entrance = createPublicServer(settings, (req, res) => handler(req, res), {
+    upgrade: (req, socket, head) => upgrade(req, socket, head),
+  })
+  let origin = await start(entrance, https ? names.gateway : 'localhost')
+  if (inFront !== undefined) {
+    const server = await inFront(origin)
+    running.push(server)
+    origin = server.origin
+  }
 
   const providerServer = tls === undefined ? createServer() : createTlsServer(tls)
   const issuer = await start(providerServer, https ? names.provider : '127.0.0.1')
   const secrets = makeSecrets()
   const [alice, bob] = makePeople()
-  const client = { id: clientId, secret: secrets.CLIENT_SECRET, origin: gatewayOrigin }
+  const client = { id: clientId, secret: secrets.CLIENT_SECRET, origin }
   const issued = new Set<string>()
   const answer = watchTokens(await createIdentityProvider(issuer, { client, people: [alice, bob], audience }), issued)
   providerServer.on('request', answer)
@@ -87,7 +100,7 @@ export async function startStage({
   const web = await startWeb({ place: anywhere('127.0.0.1'), providerOrigin: issuer })
   running.push(api, web)
 
-  const parts = { gateway: gatewayOrigin, provider: issuer, api: api.origin, web: web.origin }
+  const parts = { gateway: origin, provider: issuer, api: api.origin, web: web.origin }
   const described = describe(parts, certificate?.cert)
   let ahead = 0
   const audit: AuditLine[] = []
@@ -96,10 +109,12 @@ export async function startStage({
     now: () => Date.now() + ahead,
     auditTo: { write: (line: string) => void audit.push(JSON.parse(line) as AuditLine) },
   })
-  handler = front(gateway)
+  const answers = watchAnswers(front(gateway), '/auth', createOwnPathTest('/auth'))
+  handler = answers.handler
+  upgrade = gateway.upgrade
 
   return {
-    gateway: gatewayOrigin,
+    gateway: origin,
     provider: issuer,
     people: { alice, bob },
     cookieName: https ? '__Host-Http-sallyport' : 'sallyport',
@@ -112,6 +127,7 @@ export async function startStage({
     async close() {
       await Promise.all(running.map(one => one.close()))
       await gateway.close()
+      answers.assertDescribed()
     },
   }
 }

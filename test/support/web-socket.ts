@@ -178,3 +178,15 @@ function echo(peer: FramePeer): void {
     done = peer.frames.length
   })
 }
+
+/** What of the bytes written by one side the network has taken: it takes no more once all buffers between here and the reader are full. */
+export async function takenInTheEnd({ socket }: FramePeer): Promise<number> {
+  const taken = () => socket.bytesWritten - socket.writableLength
+  let [before, sameFor] = [-1, 0]
+  await eventually(() => {
+    sameFor = taken() === before ? sameFor + 1 : 0
+    before = taken()
+    return sameFor > 20
+  })
+  return before
+}

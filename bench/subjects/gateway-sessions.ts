@@ -1,18 +1,25 @@
-import { createHmac, randomBytes } from 'node:crypto'
-import { createCredential, formatCredential } from '../src/session/credential.ts'
-import { createFamilies } from '../src/session/families.ts'
-import { createSealing } from '../src/session/sealing.ts'
-import type { SignIn } from '../src/session/session.ts'
-import { createSessionIndex } from '../src/session/session-index.ts'
-import { createRedisStore } from '../src/store/redis.ts'
-import type { Store } from '../src/store/store.ts'
-import type { BenchSecrets } from './gateway.ts'
+import { randomBytes } from 'node:crypto'
+import { createCredential, formatCredential } from '../../src/session/credential.ts'
+import { createFamilies } from '../../src/session/families.ts'
+import { createSealing } from '../../src/session/sealing.ts'
+import type { SignIn } from '../../src/session/session.ts'
+import { createSessionIndex } from '../../src/session/session-index.ts'
+import { createRedisStore } from '../../src/store/redis.ts'
+import type { Store } from '../../src/store/store.ts'
+import { makeClaims, makeToken, signCookie } from './session-parts.ts'
+import { tokenLengths } from './subject.ts'
+
+export interface GatewaySecrets {
+  readonly cookieKey: string
+  /** 32 bytes, base64url. */
+  readonly sealingKey: string
+}
 
 export interface SessionsOptions {
   readonly count: number
   readonly redisUrl: string
   readonly namespace: string
-  readonly secrets: BenchSecrets
+  readonly secrets: GatewaySecrets
   /** The origin that the sessions belong to. */
   readonly origin: string
   readonly cookieName: string
@@ -43,7 +50,7 @@ export async function makeSessions(options: SessionsOptions): Promise<readonly s
     for (let index = 0; index < options.count; index += 1) {
       const credential = createCredential(randomBytes)
       await families.create(credential, describeSignIn(index), { origin, device: 'Firefox on Linux', address: '127.0.0.1' })
-      cookies.push(`${cookieName}=${sign(formatCredential(credential), secrets.cookieKey)}`)
+      cookies.push(`${cookieName}=${signCookie(formatCredential(credential), secrets.cookieKey)}`)
     }
     return cookies
   } finally {
@@ -72,28 +79,12 @@ function describeSignIn(index: number): SignIn {
     acr: null,
     amr: ['pwd'],
     sid: randomBytes(16).toString('base64url'),
-    // 900 + 64 + 1062 characters, and claims: what providers with a few groups and roles hand out.
-    idToken: { token: makeToken(900), expiresAt: now + 3_600_000, refreshedAt: now },
-    refreshToken: randomBytes(48).toString('base64url'),
+    idToken: { token: makeToken(tokenLengths.id), expiresAt: now + 3_600_000, refreshedAt: now },
+    refreshToken: makeToken(tokenLengths.refresh),
     grantExpiresAt: null,
     audiences: null,
     scopes: ['openid', 'orders.read'],
-    access: { token: makeToken(1062), scopes: ['openid', 'orders.read'], expiresAt: now + 12 * 3_600_000, refreshedAt: now },
-    claims: {
-      name: `User ${index}`,
-      email: `user-${index}@example.com`,
-      groups: Array.from({ length: 40 }, (_, group) => `department-${group}`),
-    },
+    access: { token: makeToken(tokenLengths.access), scopes: ['openid', 'orders.read'], expiresAt: now + 12 * 3_600_000, refreshedAt: now },
+    claims: makeClaims(index),
   }
-}
-
-/** As long as a JWT, and as hard to compress. */
-export function makeToken(length: number): string {
-  return `eyJ${randomBytes(length).toString('base64url')}`.slice(0, length)
-}
-
-/** As express-session does it (cookie-signature): HMAC-SHA-256, base64 without padding. */
-function sign(value: string, key: string): string {
-  const signature = createHmac('sha256', key).update(value).digest('base64').replaceAll('=', '')
-  return encodeURIComponent(`s:${value}.${signature}`)
 }
