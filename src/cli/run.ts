@@ -13,6 +13,10 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   'keys generate': async () => (await import('./keys.ts')).generateKey,
   'sessions ls': async () => (await import('./sessions.ts')).listSessions,
   'sessions revoke': async () => (await import('./sessions.ts')).revokeSessions,
+  login: async () => (await import('./native/login.ts')).login,
+  logout: async () => (await import('./native/logout.ts')).logout,
+  status: async () => (await import('./native/status.ts')).status,
+  token: async () => (await import('./native/token.ts')).token,
 }
 
 /**

@@ -1,0 +1,56 @@
+import { CommandError, exitCode } from '../terminal.ts'
+import { callGateway, textOf } from './gateway-call.ts'
+
+/** Who a handle stands for, as GET /auth/session says it (contract.md section 5). */
+export interface Who {
+  readonly provider: string
+  readonly sub: string
+  readonly name: string
+  readonly email: string
+  readonly sessionId: string
+  /** By this machine's clock, epoch milliseconds: whichever limit comes first, if nothing is done until then. */
+  readonly idleExpiresAt: number
+  readonly absoluteExpiresAt: number
+  /** How far this machine's clock is ahead of the gateway's, milliseconds. */
+  readonly clockAheadMs: number
+}
+
+/**
+ * Asks the gateway who is signed in. That does not count as use: nothing is extended.
+ *
+ * @returns null when the handle is not valid any more
+ * @throws {CommandError} 6 when it cannot be asked
+ */
+export async function askWho(gateway: string, handle: string, now: () => number): Promise<Who | null> {
+  const { status, body } = await callGateway(`${gateway}/auth/session`, { handle })
+  if (status === 401 || body.authenticated === false) return null
+  if (status >= 500 || status === 429) throw new CommandError(`${gateway} cannot answer now (${status}): try again`, exitCode.unreachable)
+  if (body.authenticated !== true) throw new CommandError(`${gateway} answers ${status}, and does not say who is signed in`, exitCode.other)
+  const [user, session, at] = [objectOf(body, 'user'), objectOf(body, 'session'), now()]
+  return {
+    provider: textOf(user, 'provider'),
+    sub: textOf(user, 'sub'),
+    name: textOf(user, 'name'),
+    email: textOf(user, 'email'),
+    sessionId: textOf(session, 'session_id'),
+    // What is left is the gateway's to say; the clock that it is added to is ours.
+    idleExpiresAt: at + secondsOf(session, 'idle_expires_in'),
+    absoluteExpiresAt: at + secondsOf(session, 'absolute_expires_in'),
+    clockAheadMs: at - (Date.parse(textOf(body, 'server_time')) || at),
+  }
+}
+
+/** How a person is called, from what is known of them. */
+export function nameOf({ email, name, sub }: Pick<Who, 'email' | 'name' | 'sub'>): string {
+  return email || name || sub
+}
+
+function objectOf(body: Readonly<Record<string, unknown>>, name: string): Readonly<Record<string, unknown>> {
+  const value = body[name]
+  return typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>) : {}
+}
+
+function secondsOf(body: Readonly<Record<string, unknown>>, name: string): number {
+  const value = body[name]
+  return typeof value === 'number' ? value * 1000 : 0
+}

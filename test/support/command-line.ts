@@ -1,0 +1,86 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { delimiter, join } from 'node:path'
+import type { TestContext } from 'node:test'
+import { eventually } from './eventually.ts'
+import { projectRoot } from './project-files.ts'
+
+export interface Ran {
+  readonly code: number | null
+  readonly out: string
+  readonly err: string
+}
+
+/** A command line that goes on. */
+export interface Running {
+  readonly child: ChildProcess
+  readonly ended: Promise<Ran>
+  /** All that it has said on stderr so far. */
+  said(): string
+}
+
+/** A person's account on a machine: a home of its own, programs of its own before the system's, and a browser that notes where it is sent. */
+export interface Home {
+  readonly folder: string
+  readonly env: NodeJS.ProcessEnv
+  /** Puts a program in front of the system's. @param script of sh, or of node with its line */
+  addProgram(name: string, script: string): string
+  start(args: readonly string[], options?: StartOptions): Running
+  run(args: readonly string[], options?: StartOptions): Promise<Ran>
+  /** Where the browser was sent; waits until it was. */
+  sentTo(): Promise<URL>
+}
+
+export interface StartOptions {
+  readonly env?: NodeJS.ProcessEnv
+  readonly input?: string
+}
+
+const program = join(projectRoot, 'src/cli/main.ts')
+
+export function createHome(t: TestContext): Home {
+  const folder = mkdtempSync(join(tmpdir(), 'sallyport-home-'))
+  t.after(() => rmSync(folder, { recursive: true, force: true }))
+  const bin = join(folder, 'bin')
+  mkdirSync(bin)
+  const noted = join(folder, 'sent-to')
+  const env = {
+    PATH: [bin, process.env.PATH].join(delimiter),
+    HOME: folder,
+    TMPDIR: process.env.TMPDIR,
+    XDG_CONFIG_HOME: join(folder, 'config'),
+    XDG_STATE_HOME: join(folder, 'state'),
+    BROWSER: join(bin, 'browser'),
+  }
+
+  function start(args: readonly string[], options: StartOptions = {}): Running {
+    const child = spawn(process.execPath, [program, ...args], { env: { ...env, ...options.env }, stdio: ['pipe', 'pipe', 'pipe'] })
+    t.after(() => child.kill('SIGKILL'))
+    const [out, err]: [Buffer[], Buffer[]] = [[], []]
+    child.stdout.on('data', chunk => out.push(chunk))
+    child.stderr.on('data', chunk => err.push(chunk))
+    child.stdin.end(options.input ?? '')
+    const text = (chunks: readonly Buffer[]) => Buffer.concat(chunks).toString()
+    const ended = new Promise<Ran>(resolve => child.on('close', code => resolve({ code, out: text(out), err: text(err) })))
+    return { child, ended, said: () => text(err) }
+  }
+
+  const home: Home = {
+    folder,
+    env,
+    addProgram(name, script) {
+      const file = join(bin, name)
+      writeFileSync(file, script.startsWith('#!') ? script : `#!/bin/sh\n${script}\n`)
+      chmodSync(file, 0o755)
+      return file
+    },
+    start,
+    run: (args, options) => start(args, options).ended,
+    sentTo: () => eventually(() => new URL(readFileSync(noted, 'utf8').trim())),
+  }
+  home.addProgram('browser', `printf '%s\\n' "$1" > '${noted}.draft' && mv '${noted}.draft' '${noted}'`)
+  // As on a machine without a keyring, whatever this one has.
+  home.addProgram('secret-tool', 'echo "secret-tool: Cannot autolaunch D-Bus without X11 $DISPLAY" >&2; exit 1')
+  return home
+}
