@@ -4,10 +4,13 @@ import { setTimeout } from 'node:timers/promises'
 import type { DestinationStream } from 'pino'
 import { createAdmin } from './admin/create-admin.ts'
 import type { SessionAdmin } from './admin/session-admin.ts'
-import { createEndpoints, type Endpoints } from './auth/endpoints.ts'
+import { createEndpoints } from './auth/endpoints.ts'
+import type { Endpoints } from './auth/own-app.ts'
 import type { GatewayConfig, ProviderConfig } from './config/config.ts'
+import { createAddressBrake } from './http/address-brake.ts'
 import { sessionCookieName } from './http/cookies.ts'
 import { createCors } from './http/cors.ts'
+import { createNativeEndpoints, type NativeEndpoints } from './native/endpoints.ts'
 import { createProvider } from './oidc/create-provider.ts'
 import { createAudit } from './ops/audit.ts'
 import type { LogFields } from './ops/fields.ts'
@@ -21,6 +24,7 @@ import { createAttempts } from './session/attempts.ts'
 import { createCookieReader } from './session/cookie.ts'
 import { type Random, randomToken } from './session/credential.ts'
 import { createFamilies } from './session/families.ts'
+import { createHandleReader } from './session/handle.ts'
 import { createSealing } from './session/sealing.ts'
 import { createSessionIndex } from './session/session-index.ts'
 import { createSessionList } from './session/session-list.ts'
@@ -60,6 +64,8 @@ export interface GatewayDeps {
 export interface Assembly {
   readonly stages: Stages
   readonly endpoints: Endpoints
+  /** Null where no native client signs in. */
+  readonly native: NativeEndpoints | null
   /** What a proxy's questions need beside the stages; null where the configuration has no forward-auth. */
   readonly verification: Verification | null
   /** The listener of the admin port; null where the configuration has none. */
@@ -91,7 +97,17 @@ export function assemble(config: GatewayConfig, deps: GatewayDeps): Assembly {
     config.identityProviders.map(one => [one.id, createProvider({ config: one, now, ...inUse, log: tellOf(log, one) })]),
   )
   const revoke = createRevoke({ providers, audit, pause })
-  const families = createFamilies({ store, sealing, index, settings: config.session, now, audit, onLapsed: revoke.ended })
+  const native = config.native ?? null
+  const families = createFamilies({
+    store,
+    sealing,
+    index,
+    settings: config.session,
+    ...(native === null ? {} : { nativeTimeouts: native }),
+    now,
+    audit,
+    onLapsed: revoke.ended,
+  })
   const stopSweeping = config.session.sealing === 'gateway' ? startSweeping(createSweep({ store, families })) : () => undefined
   const watch = createWatch({ families, every })
   const list = createSessionList({ families, index })
@@ -106,35 +122,48 @@ export function assemble(config: GatewayConfig, deps: GatewayDeps): Assembly {
 
   const cookie = { name: sessionCookieName(config.session.cookie), isSecure: !config.session.cookie.insecure }
   const readCookie = createCookieReader({ keys: config.session.cookieKeys, now })
+  const held = { native, readHandle: createHandleReader({ now }), brake: createAddressBrake(now) }
 
   const cors = createCors(config.csrf.allowedOrigins)
   const pools = createUpstreamPools({ now, log })
   const forward = createForward({ config, cors, pools, watch })
   const refuse = createRefuse({ config, cors, audit, log })
-  const stages = createStages({ config, now, log, cors, cookie, readCookie, families, freshToken, renew, clientTokens, forward, refuse })
-  const verification = createVerification({ config, refuse: createRefuse({ config, cors, audit, log, isAsked: true }) })
-  const endpoints = createEndpoints(
+  const stages = createStages({
     config,
-    {
-      providers,
-      attempts,
-      families,
-      list,
-      endings,
-      providerLogout,
-      admit,
-      stepUp,
-      renew,
-      watch,
-      every,
-      readCookie,
-      cookie,
-      audit,
-      now,
-      random,
-    },
-    stages,
-  )
+    now,
+    log,
+    cors,
+    cookie,
+    readCookie,
+    ...held,
+    families,
+    freshToken,
+    renew,
+    clientTokens,
+    forward,
+    refuse,
+  })
+  const verification = createVerification({ config, refuse: createRefuse({ config, cors, audit, log, isAsked: true }) })
+  const parts = {
+    providers,
+    attempts,
+    families,
+    list,
+    endings,
+    providerLogout,
+    admit,
+    stepUp,
+    renew,
+    watch,
+    every,
+    readCookie,
+    cookie,
+    audit,
+    now,
+    random,
+  }
+  const nativeEndpoints = native === null ? null : createNativeEndpoints(config, native, { ...parts, store, sealing, log }, stages)
+  const endpoints = createEndpoints(config, { ...parts, nativeLeg: nativeEndpoints?.leg ?? null }, stages)
   const sessions: SessionAdmin = {
     list: list.ofUser,
     endOne: sessionId => endings.one(sessionId, 'admin'),
@@ -144,6 +173,7 @@ export function assemble(config: GatewayConfig, deps: GatewayDeps): Assembly {
   return {
     stages,
     endpoints,
+    native: nativeEndpoints,
     verification,
     admin,
     store,

@@ -1,6 +1,7 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import express, { type Express } from 'express'
 import { assemble, type GatewayDeps } from './assembly.ts'
+import type { Endpoints } from './auth/own-app.ts'
 import type { GatewayConfig, RouteRule } from './config/config.ts'
 import type { Exchange } from './http/exchange.ts'
 import type { RequestHead } from './http/request-head.ts'
@@ -38,7 +39,7 @@ export interface Gateway {
  * page to read.
  */
 export function createGateway(config: GatewayConfig, deps: GatewayDeps = {}): Gateway {
-  const { stages, endpoints, verification, admin, store, log, drain, close } = assemble(config, deps)
+  const { stages, endpoints, native, verification, admin, store, log, drain, close } = assemble(config, deps)
 
   async function serve(req: IncomingMessage, res: ServerResponse): Promise<void> {
     const trail = stages.openTrail(req)
@@ -46,7 +47,8 @@ export function createGateway(config: GatewayConfig, deps: GatewayDeps = {}): Ga
     let route: RouteRule | undefined
     try {
       exchange = stages.readExchange(req, trail)
-      if (stages.isOurs(exchange)) return serveOurs(req, res, exchange, trail)
+      if (native?.isFor(exchange.target)) return serveOwn(native, req, res, exchange, trail)
+      if (stages.isOurs(exchange)) return serveOwn(endpoints, req, res, exchange, trail)
 
       route = stages.findRoute(exchange, trail)
       if (stages.isPreflight(req)) return stages.answerPreflight(req, res, route, trail)
@@ -81,7 +83,7 @@ export function createGateway(config: GatewayConfig, deps: GatewayDeps = {}): Ga
     try {
       asking.admitAsked(req)
       exchange = stages.readExchange(req, trail)
-      if (stages.isOurs(exchange)) asking.refuseOwn()
+      if (native?.isFor(exchange.target) || stages.isOurs(exchange)) asking.refuseOwn()
 
       route = stages.findRoute(exchange, trail)
       const caller = await admit(req, exchange, route, trail)
@@ -92,9 +94,9 @@ export function createGateway(config: GatewayConfig, deps: GatewayDeps = {}): Ga
     stages.closeTrail(trail, res)
   }
 
-  function serveOurs(req: IncomingMessage, res: ServerResponse, exchange: Exchange, trail: Trail): void {
+  function serveOwn(own: Endpoints, req: IncomingMessage, res: ServerResponse, exchange: Exchange, trail: Trail): void {
     res.once('close', () => stages.closeTrail(trail, res))
-    endpoints.serve(req, res, exchange, trail)
+    own.serve(req, res, exchange, trail)
   }
 
   const handler: RequestListener = (req, res) => void serve(req, res)

@@ -13,6 +13,7 @@ const layers: readonly (readonly string[])[] = [
   ['main.ts', 'demo'],
   ['gateway.ts', 'listeners.ts'],
   ['assembly.ts'],
+  ['native'],
   ['request', 'auth', 'admin'],
   ['tokens'],
   ['session', 'oidc'],

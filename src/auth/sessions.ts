@@ -11,6 +11,7 @@ import type { SessionList } from '../session/session-list.ts'
 import type { Endings } from '../tokens/endings.ts'
 import { clearBrowser } from './clear-browser.ts'
 import type { RefuseForeign } from './endpoints.ts'
+import { isHeld } from './holder.ts'
 import { liveSession, requireSession } from './live-session.ts'
 import type { Proofs } from './proofs.ts'
 import { exchangeOf, redirect, visitOf } from './respond.ts'
@@ -34,7 +35,7 @@ export interface SessionsDeps {
 export function createSessions(deps: Pick<SessionsDeps, 'list' | 'refuseForeign'>): RequestHandler {
   return async function sessions(req, res) {
     const exchange = exchangeOf(res)
-    deps.refuseForeign(req, exchange)
+    if (!isHeld(req)) deps.refuseForeign(req, exchange)
     const { record, sessionId } = requireSession(req, exchange.target.origin)
     const listed = await deps.list.ofUser(record)
     res.json({ sessions: listed.map(one => describeListedSession(one, sessionId)) })
@@ -74,8 +75,9 @@ export function createRevokeSession(deps: SessionsDeps): RequestHandler {
   /** With the credential at hand, so its tokens go back to the provider. */
   async function signOutHere(req: Request, res: Response, { credential }: SignedIn): Promise<void> {
     await deps.endings.signOut(credential)
-    await endSession(req)
     auditOf(deps.audit, visitOf(res).trail)('logout', { outcome: 'ok' })
+    if (isHeld(req)) return
+    await endSession(req)
     clearBrowser(res, deps.cookie)
   }
 }
@@ -99,6 +101,6 @@ export function createRevokeOthers(deps: SessionsDeps): RequestHandler {
 function admitChange(deps: Pick<SessionsDeps, 'refuseForeign' | 'proofs'>, req: Request, res: Response): SignedIn {
   const exchange = exchangeOf(res)
   const { origin } = exchange.target
-  deps.refuseForeign(req, exchange, isOwnForm(req, deps.proofs, liveSession(req, origin)))
+  if (!isHeld(req)) deps.refuseForeign(req, exchange, isOwnForm(req, deps.proofs, liveSession(req, origin)))
   return requireSession(req, origin)
 }

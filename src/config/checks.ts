@@ -1,6 +1,7 @@
 import type { AdminTokens } from './admin-tokens.ts'
 import { checkAdmin } from './check-admin.ts'
 import { checkForwardAuth } from './check-forward-auth.ts'
+import { checkNative } from './check-native.ts'
 import { checkOrigins } from './check-origins.ts'
 import { checkProviders } from './check-providers.ts'
 import { checkReuse } from './check-reuse.ts'
@@ -33,6 +34,7 @@ export function checkDraft(draft: Draft, evidence: Evidence): readonly Mistake[]
   checkSession(draft, report)
   checkAdmin(draft, evidence, report)
   checkForwardAuth(draft, report)
+  checkNative(draft, report)
   checkReuse(draft, evidence, report)
   checkRoutes(draft, report)
   checkUpstreams(draft, evidence, report)

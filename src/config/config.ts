@@ -9,6 +9,8 @@ import type { StoreConfig } from './store-config.ts'
 export interface GatewayConfig {
   /** What browsers see; the first is the default. */
   readonly origins: readonly [Origin, ...Origin[]]
+  /** The same, and that of the native clients' sign-in where it has its own: every authority that requests may name. */
+  readonly servedOrigins: readonly Origin[]
   readonly listen: {
     readonly host: string
     readonly port: number
@@ -20,7 +22,7 @@ export interface GatewayConfig {
   readonly admin?: { readonly host: string; readonly port: number; readonly tokens: readonly AdminToken[] }
   /** Without it no proxy can ask. */
   readonly forwardAuth?: { readonly host: string; readonly port: number; readonly dialect: ForwardAuthDialect }
-  readonly paths: { readonly base: string }
+  readonly paths: { readonly base: string; readonly native: string; readonly device: string }
   /** In the order of the file, which is the order of the chooser page. */
   readonly identityProviders: readonly ProviderConfig[]
   readonly session: SessionConfig
@@ -29,6 +31,8 @@ export interface GatewayConfig {
   readonly logout: { readonly landing?: string }
   readonly pages: { readonly name: string; readonly logo?: string; readonly support?: string }
   readonly routes: readonly RouteRule[]
+  /** Without it no native client signs in. */
+  readonly native?: NativeConfig
   readonly audit: { readonly output: 'stdout' | { readonly file: string }; readonly subject: 'plain' | 'hmac' }
   readonly log: { readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent' }
 }
@@ -41,6 +45,27 @@ export interface Origin {
   readonly authority: string
   /** Whether the origin is https, whatever the socket says. */
   readonly isSecure: boolean
+}
+
+/** The authorization server for native clients. */
+export interface NativeConfig {
+  /** Where it is: an origin of its own, or the first of `origins`. Its `href` is the issuer. */
+  readonly origin: Origin
+  readonly hasOwnOrigin: boolean
+  readonly idleTimeoutMs: number
+  readonly absoluteTimeoutMs: number
+  readonly clients: readonly NativeClient[]
+}
+
+/** A program that may sign people in; public, without a secret (RFC 8252 §8.4). */
+export interface NativeClient {
+  readonly id: string
+  readonly name: string
+  /** `loopback`, or redirect URIs; loopback ones are without a port. */
+  readonly redirects: readonly string[]
+  readonly scopes: readonly string[]
+  readonly device: boolean
+  readonly delegate: boolean
 }
 
 /** A provider: an IdP as configured. */

@@ -6,6 +6,7 @@ import type { Log } from './log.ts'
  * Stable: people alert on these names. One line per event; docs/logging.md has the schema.
  *
  *   sign_in          a session began
+ *   approval         a person let a native client in, or did not (outcome)
  *   step_up          a session was raised by another sign-in of the same person
  *   refusal          a request was refused (code, reason)
  *   replay           a callback, a hand-off or a logout token was presented again
@@ -20,6 +21,7 @@ import type { Log } from './log.ts'
  */
 export const auditEvents = [
   'sign_in',
+  'approval',
   'step_up',
   'refusal',
   'replay',

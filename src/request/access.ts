@@ -1,6 +1,7 @@
 import type { RouteRule, TokenDemand } from '../config/config.ts'
 import { GatewayError } from '../errors.ts'
 import type { SignedIn } from '../session/session.ts'
+import { requireApproved } from './approved.ts'
 import { quoted, stepUpRequired } from './step-up-challenge.ts'
 
 /**
@@ -16,6 +17,7 @@ import { quoted, stepUpRequired } from './step-up-challenge.ts'
 export function decideAccess(route: RouteRule, signedIn: SignedIn | null, now: number): void {
   if (route.access === 'anyone') return
   const { require } = route
+  if (signedIn !== null && signedIn.record.kind !== 'browser') requireApproved(route, signedIn)
   if (signedIn === null) {
     if (route.access === 'optional' && !demandsAnything(require)) return
     throw new GatewayError('not_signed_in', 'the route needs a session')

@@ -11,8 +11,8 @@ import { requestId } from '../http/request-id.ts'
 import { readTarget } from '../http/target.ts'
 import { describeFailure, type Log } from '../ops/log.ts'
 import { type Trail, writeRequest } from '../ops/trail.ts'
-import type { Families } from '../session/families.ts'
-import type { Credential, SignedIn } from '../session/session.ts'
+import { bringsHandle } from '../session/handle.ts'
+import type { SignedIn } from '../session/session.ts'
 import { subjectOf } from '../session/subject.ts'
 import { decideAccess } from './access.ts'
 import { type Caller, type CallerDeps, createCallerStage } from './caller.ts'
@@ -21,17 +21,14 @@ import type { Forward } from './forward.ts'
 import type { Refuse } from './refuse.ts'
 import type { ForwardOutcome } from './relay.ts'
 import { admitMethod, matchRoute } from './route.ts'
-import { createSessionStage, type PresentedSession } from './session.ts'
+import { createSessionStage, type PresentedSession, type SessionStageDeps } from './session.ts'
 import { createUnauthorized, type Refused } from './unauthorized.ts'
 
-export interface StageDeps extends CallerDeps {
+export interface StageDeps extends CallerDeps, SessionStageDeps {
   readonly config: GatewayConfig
   readonly now: () => number
   readonly log: Log
   readonly cors: Cors
-  readonly cookie: { readonly name: string; readonly isSecure: boolean }
-  readonly readCookie: (raw: string) => Credential | null
-  readonly families: Families
   readonly forward: Forward
   readonly refuse: Refuse
 }
@@ -45,7 +42,7 @@ export function createStages(deps: StageDeps) {
   const { config, cors, now } = deps
   const proxies = createTrustedProxies(config.listen.trustedProxies)
   const checkCrossSite = refuseCrossSite(config.csrf)
-  const { readPresented, readSession } = createSessionStage(deps)
+  const { nobody, readPresented, readHeld, readSession } = createSessionStage(deps)
   const ownPrefix = `${config.paths.base}/`
 
   function admit(target: Target, method: string): RouteRule {
@@ -72,9 +69,10 @@ export function createStages(deps: StageDeps) {
 
     readExchange(req: RequestHead, trail: Trail): Exchange {
       refuseRepeatedHeaders(req)
-      const target = readTarget(req, { origins: config.origins, proxies })
+      const target = readTarget(req, { origins: config.servedOrigins, proxies })
       const { requestId, method, clientAddress } = trail
-      return { requestId, method, clientAddress, target, isNavigation: isNavigation(req) }
+      // A program that signs in by a handle gets JSON, whatever it says that it accepts.
+      return { requestId, method, clientAddress, target, isNavigation: isNavigation(req) && !bringsHandle(req.headers.authorization) }
     },
 
     isOurs: ({ target }: Exchange) => target.path.startsWith(ownPrefix) || target.path === config.paths.base,
@@ -103,7 +101,9 @@ export function createStages(deps: StageDeps) {
     },
 
     /** On a route that takes anyone nobody looks at the cookie: it outlives an outage of the store. */
-    readPresented: (req: RequestHead, route: RouteRule) => readPresented(route.access === 'anyone' ? undefined : req.headers.cookie),
+    readPresented({ headers }: RequestHead, route: RouteRule): PresentedSession {
+      return route.access === 'anyone' ? nobody : readPresented(headers.cookie, headers.authorization)
+    },
 
     /** Only what a cookie authenticates can be forged by another site. */
     refuseCrossSite(req: RequestHead, exchange: Exchange, route: RouteRule, presented: PresentedSession): void {
@@ -112,8 +112,8 @@ export function createStages(deps: StageDeps) {
       checkCrossSite({ headers: req.headers, method, origin: target.origin, kind: route.kind, isNavigation })
     },
 
-    readSession({ target }: Exchange, route: RouteRule, presented: PresentedSession): Promise<SignedIn | null> | null {
-      return route.access === 'anyone' ? null : readSession(route, presented, target.origin.href)
+    readSession(exchange: Exchange, route: RouteRule, presented: PresentedSession): Promise<SignedIn | null> | null {
+      return route.access === 'anyone' ? null : readSession(route, presented, exchange)
     },
 
     subjectOf: (signedIn: SignedIn | null): Trail['subject'] => (signedIn === null ? undefined : subjectOf(signedIn)),
@@ -162,6 +162,12 @@ export function createStages(deps: StageDeps) {
       } catch (error) {
         return error instanceof GatewayError && error.code === 'step_up_required'
       }
+    },
+
+    /** For our own endpoints: the session of a handle; null where the request brings none. */
+    async readHeld({ headers }: IncomingMessage, exchange: Exchange): Promise<SignedIn | null> {
+      const presented = readPresented(headers.cookie, headers.authorization)
+      return presented.isHandle ? await readHeld(null, presented.credential, exchange) : null
     },
 
     /** For our own endpoints, where even a navigation has to come from here. */

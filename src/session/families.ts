@@ -33,8 +33,8 @@ export function isOver(family: FamilyState): boolean {
 
 /** Families: a session, its grant's tokens, and all that is done to them. Every method may throw `store_unavailable`. */
 export interface Families {
-  /** Begins a session under a credential that was never used. */
-  create(credential: Credential, signIn: SignIn, beginning: Beginning): Promise<void>
+  /** Begins a session under a credential that was never used; false when one of this id is, or was, there. */
+  create(credential: Credential, signIn: SignIn, beginning: Beginning): Promise<boolean>
   /** Reads the store every time, so an ended session is seen at once; opens only what it has not seen before. */
   read(credential: Credential): Promise<FamilyState>
   /** The record of a living session, for whoever does not hold it; null when there is none. */
@@ -70,6 +70,8 @@ export interface FamiliesDeps {
   readonly sealing: Sealing
   readonly index: SessionIndex
   readonly settings: Timeouts & { readonly sealing: 'holder' | 'gateway' }
+  /** The clocks of native clients' sessions. */
+  readonly nativeTimeouts?: Timeouts
   readonly now: () => number
   readonly audit: Audit
   /** A read found a deadline passed, and this process ended the family. */
@@ -80,7 +82,7 @@ export interface FamiliesDeps {
 const mostRounds = 6
 
 export function createFamilies(deps: FamiliesDeps): Families {
-  const { store, sealing, index, settings, now, audit } = deps
+  const { store, sealing, index, settings, nativeTimeouts = settings, now, audit } = deps
   // The same bytes open to the same family: nearly every request finds here what an earlier one opened. Weak
   // on the credential object, so it lives exactly as long as the memo of the one who parsed it.
   const opened = new WeakMap<Credential, OpenedFamily>()
@@ -161,9 +163,10 @@ export function createFamilies(deps: FamiliesDeps): Families {
   return {
     async create(credential, signIn, beginning) {
       const { familyId } = credential
-      const sealed = sealNewFamily(sealing, credential, signIn, settings, beginning, now())
+      const clocks = beginning.client === undefined ? settings : { ...settings, ...nativeTimeouts }
+      const sealed = sealNewFamily(sealing, credential, signIn, clocks, beginning, now())
       await index.add(familyId, sealed.record)
-      await store.createFamily(familyId, sealed.records, lifeOf(sealed.record, now()))
+      return await store.createFamily(familyId, sealed.records, lifeOf(sealed.record, now()))
     },
 
     // Every proxied request comes here: one promise beside the store's own.
@@ -188,9 +191,10 @@ export function createFamilies(deps: FamiliesDeps): Families {
 
     touch(signedIn) {
       const family = opened.get(signedIn.credential)
-      if (family === undefined || family.isTouching || !isTouchDue(signedIn.record, settings, now())) return
+      const timeouts = signedIn.record.kind === 'browser' ? settings : nativeTimeouts
+      if (family === undefined || family.isTouching || !isTouchDue(signedIn.record, timeouts, now())) return
       family.isTouching = true
-      const next = pushIdle(signedIn.record, settings, now())
+      const next = pushIdle(signedIn.record, timeouts, now())
       const sealed = sealTouched(sealing, family, next)
       const { familyId, member } = signedIn.credential
       index

@@ -3,7 +3,7 @@ import type { FamilyRecords } from '../store/store.ts'
 import { hashSecret, rootMember, secretFits } from './credential.ts'
 import { pushIdle, startClocks, type Timeouts } from './deadlines.ts'
 import { openUnder, type SealFailure, type Sealing, sealUnder } from './sealing.ts'
-import type { Beginning, Credential, Ended, SessionRecord, SignedIn, SignIn, Vault } from './session.ts'
+import type { Beginning, ClientGrant, Credential, Ended, SessionRecord, SignedIn, SignIn, Vault } from './session.ts'
 
 /** A family as one process has opened it: the bytes it came from, its data key, and what they say. */
 export interface OpenedFamily {
@@ -31,17 +31,18 @@ export function sealNewFamily(
   credential: Credential,
   signIn: SignIn,
   settings: Timeouts & { readonly sealing: 'holder' | 'gateway' },
-  beginning: Beginning,
+  { client, ...beginning }: Beginning,
   now: number,
 ): { readonly record: SessionRecord; readonly records: { readonly session: string; readonly vault: string } } {
   const dataKey = randomBytes(dataKeyBytes)
   const record: SessionRecord = {
-    kind: 'browser',
+    kind: client === undefined ? 'browser' : 'native',
     version: 0,
     provider: signIn.provider,
     sub: signIn.sub,
     sid: signIn.sid,
-    scopes: signIn.access.scopes,
+    scopes: client?.scopes ?? signIn.access.scopes,
+    ...(client === undefined ? {} : { client: withoutScopes(client) }),
     ...beginning,
     createdAt: now,
     authTime: signIn.authTime,
@@ -66,6 +67,10 @@ export function sealNewFamily(
     record,
     records: { session: sealRecord(sealing, credential, record), vault: sealData(dataKey, credential.familyId, vault) },
   }
+}
+
+function withoutScopes({ scopes: _scopes, ...client }: NonNullable<Beginning['client']>): ClientGrant {
+  return client
 }
 
 /** Opens what the store holds for a credential. The secret is compared before anything is believed. */

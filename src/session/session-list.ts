@@ -1,10 +1,11 @@
 import type { Families } from './families.ts'
-import type { SessionRecord, User } from './session.ts'
+import type { ClientGrant, SessionRecord, User } from './session.ts'
 import type { SessionIndex, Whose } from './session-index.ts'
 
 /** A living session as a list shows it: nothing of it opens anything. */
-export interface ListedSession extends Omit<SessionRecord, 'version' | 'secretHash' | 'sealing' | 'wrap' | 'sid'> {
+export interface ListedSession extends Omit<SessionRecord, 'version' | 'secretHash' | 'sealing' | 'wrap' | 'sid' | 'client'> {
   readonly sessionId: string
+  readonly client?: Omit<ClientGrant, 'codeHash'>
   /** Those that were delegated from it. */
   readonly children: readonly ListedSession[]
 }
@@ -36,6 +37,10 @@ export function belongsTo(record: SessionRecord, whose: Whose): boolean {
 }
 
 function listed(sessionId: string, record: SessionRecord): ListedSession {
-  const { version: _version, secretHash: _hash, sealing: _sealing, wrap: _wrap, sid: _sid, ...shown } = record
-  return { sessionId, ...shown, children: [] }
+  const { version: _version, secretHash: _hash, sealing: _sealing, wrap: _wrap, sid: _sid, client, ...shown } = record
+  return { sessionId, ...shown, ...(client === undefined ? {} : { client: withoutHash(client) }), children: [] }
+}
+
+function withoutHash({ codeHash: _hash, ...client }: ClientGrant): NonNullable<ListedSession['client']> {
+  return client
 }

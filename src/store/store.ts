@@ -104,7 +104,7 @@ export interface FamilyLife {
 
 /** A one-time item: the `id` is its hash slot, the `kind` keeps the items of one id apart. */
 export interface OneTimeKey {
-  readonly kind: 'attempt' | 'result' | 'jti'
+  readonly kind: 'attempt' | 'result' | 'jti' | 'code' | 'par' | 'device' | 'user_code' | 'approval'
   /** Characters of base64url only. */
   readonly id: string
 }

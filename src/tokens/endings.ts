@@ -8,9 +8,17 @@ import type { Revoke } from './revoke.ts'
 
 /**
  * Why it ended, in the audit: more ways than there are words for the person. In turn: from the list of one's sessions;
- * by `everywhere=true`; by an administrator; by the provider; as the oldest of too many.
+ * by `everywhere=true`; by an administrator; by the provider; as the oldest of too many; because the code it came of was used again.
  */
-export const endCauses = ['revoked', 'logged_out_everywhere', 'admin', 'back_channel', 'front_channel', 'user_limit'] as const
+export const endCauses = [
+  'revoked',
+  'logged_out_everywhere',
+  'admin',
+  'back_channel',
+  'front_channel',
+  'user_limit',
+  'code_replayed',
+] as const
 
 export type EndCause = (typeof endCauses)[number]
 
