@@ -19,11 +19,12 @@ const navigation = { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate
 
 /** Goes to an address of this machine as a browser does, by a link or a form, and follows 303. @throws what the system says */
 export async function navigate(url: string, options: NavigateOptions = {}): Promise<Visited> {
-  const visited = await once(url, options)
+  const visited = await visitOnce(url, options)
   return visited.status === 303 ? navigate(new URL(visited.headers.location ?? '', url).href) : visited
 }
 
-function once(url: string, { form, method, headers }: NavigateOptions): Promise<Visited> {
+/** The same, following nothing. */
+export function visitOnce(url: string, { form, method, headers }: NavigateOptions): Promise<Visited> {
   const type = form === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded' }
   const all = Object.entries({ ...navigation, ...type, ...headers }).filter(([, value]) => value !== null) as [string, string][]
   return new Promise((resolve, reject) => {
