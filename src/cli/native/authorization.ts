@@ -1,5 +1,6 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import { printable } from '../../config/mistakes.ts'
+import { matchingCode } from '../../native/matching-code.ts'
 import { CommandError, exitCode } from '../terminal.ts'
 import type { AuthorizationServer } from './authorization-server.ts'
 import { callGateway, textOf } from './gateway-call.ts'
@@ -12,6 +13,8 @@ export interface AuthorizationAttempt {
   readonly verifier: string
   /** Where the browser goes. Holds no verifier; with PAR no state either. */
   readonly url: string
+  /** Letters that the approval page shows too. */
+  readonly matchingCode: string
 }
 
 /**
@@ -26,19 +29,20 @@ export async function beginAuthorization(
   wish: { readonly redirectUri: string; readonly scope: string | undefined; readonly isPosted: boolean; readonly signal?: AbortSignal },
 ): Promise<AuthorizationAttempt> {
   const [state, verifier] = [randomBytes(32).toString('base64url'), randomBytes(32).toString('base64url')]
+  const challenge = createHash('sha256').update(verifier).digest('base64url')
   const request = {
     response_type: 'code',
     client_id: clientId,
     redirect_uri: wish.redirectUri,
     state,
-    code_challenge: createHash('sha256').update(verifier).digest('base64url'),
+    code_challenge: challenge,
     code_challenge_method: 'S256',
     ...(wish.scope === undefined ? {} : { scope: wish.scope }),
     ...(wish.isPosted ? { response_mode: 'form_post' } : {}),
   }
   const query = server.parEndpoint === null ? request : await push(server.parEndpoint, server.issuer, request, wish.signal)
   const url = `${server.authorizationEndpoint}?${new URLSearchParams(query)}`
-  return { redirectUri: wish.redirectUri, state, verifier, url }
+  return { redirectUri: wish.redirectUri, state, verifier, url, matchingCode: matchingCode(challenge) }
 }
 
 async function push(endpoint: string, issuer: string, form: Readonly<Record<string, string>>, signal?: AbortSignal) {

@@ -63,7 +63,7 @@ export async function choosePlace(
     await tryOut(first)
     return first
   } catch (error) {
-    if (wanted !== undefined || !(error instanceof StoreTrouble) || error.reason !== 'absent') throw notUsable(error)
+    if (wanted !== undefined || !(error instanceof StoreTrouble) || error.obstacle !== 'absent') throw notUsable(error)
     const files = open('file')
     announce(`No keychain here (${error.message}): the credential goes into a file that only you can read, under ${files.description}.`)
     await tryOut(files).catch(trouble => Promise.reject(notUsable(trouble)))
@@ -94,6 +94,6 @@ function accountOf({ gateway, profile }: Holder): string {
 
 function notUsable(error: unknown): unknown {
   if (!(error instanceof StoreTrouble)) return error
-  const advice = error.reason === 'other' ? '' : ', or use --store file'
+  const advice = error.obstacle === 'other' ? '' : ', or use --store file'
   return new CommandError(`${error.message}${advice}`, exitCode.notStored)
 }

@@ -6,10 +6,12 @@ export function createLinuxKeychain(call: CallProgram, program = 'secret-tool'):
 
   async function load(account: string): Promise<string | null> {
     const result = await call(program, ['lookup', ...attributes(account)], '')
-    // It ends with 1 for "no such item" as well, but then says nothing.
-    if (result.code === 1 && result.err.trim() === '') return null
-    if (result.code !== 0) throw trouble(result)
-    return result.out.trim()
+    if (result.code === 0) return result.out.trim()
+    if (result.code !== 1 || result.err.trim() !== '') throw trouble(result)
+    // It says nothing of an item that is not there, and nothing of one in a locked keyring; a search names the latter.
+    const search = await call(program, ['search', ...attributes(account)], '')
+    if (search.out.trim() !== '') throw locked()
+    return null
   }
 
   return {
@@ -35,10 +37,13 @@ export function createLinuxKeychain(call: CallProgram, program = 'secret-tool'):
 
 function trouble({ code, problem, err }: ProgramResult): StoreTrouble {
   if (problem === 'ENOENT') return new StoreTrouble('absent', 'secret-tool is not installed (Debian: libsecret-tools)')
-  // The names of D-Bus's own errors; GLib translates the words around them.
-  if (/ServiceUnknown|NoReply|autolaunch|DBUS_SESSION_BUS_ADDRESS|NotSupported|Could not connect|Spawn\./i.test(err))
+  // What the D-Bus library and daemon say where nobody answers for org.freedesktop.secrets.
+  if (/was not provided by any|ServiceUnknown|autolaunch|DBUS_SESSION_BUS_ADDRESS|Could not connect/i.test(err))
     return new StoreTrouble('absent', 'no keyring answers on the session bus')
-  if (/lock|dismissed|prompt/i.test(err))
-    return new StoreTrouble('locked', 'the keyring is locked: unlock it, as by signing in to the desktop')
+  if (/lock|dismissed|prompt/i.test(err)) return locked()
   return new StoreTrouble('other', `the keyring refused (secret-tool ended with ${code ?? problem ?? 'a signal'})`)
+}
+
+function locked(): StoreTrouble {
+  return new StoreTrouble('locked', 'the keyring is locked: unlock it, as by signing in to the desktop')
 }

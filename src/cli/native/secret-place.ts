@@ -17,11 +17,11 @@ export interface SecretPlace {
  */
 export class StoreTrouble extends Error {
   override name = 'StoreTrouble'
-  readonly reason: 'absent' | 'locked' | 'other'
+  readonly obstacle: 'absent' | 'locked' | 'other'
 
-  constructor(reason: StoreTrouble['reason'], message: string) {
+  constructor(obstacle: StoreTrouble['obstacle'], message: string) {
     super(message)
-    this.reason = reason
+    this.obstacle = obstacle
   }
 }
 

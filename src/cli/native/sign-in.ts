@@ -148,15 +148,17 @@ function instructions(
 ): string {
   const code = device === null ? null : `Open ${printable(device.verificationUri)} on any device and enter ${printable(device.userCode)}`
   if (attempt === null || loopback === null) return `${code}`
+  const matching = `  It must show the letters ${attempt.matchingCode}, else say no there.`
   if (deps.noBrowserBecause === null) {
-    const other = code === null ? 'no browser here? Cancel, and run it with --no-browser' : `no browser here? ${code}`
-    return [`Opening ${attempt.url} in your browser`, `  ${other}`].join('\n')
+    const other = code === null ? 'cancel, and run it with --no-browser' : code
+    return [`Opening ${attempt.url} in your browser`, matching, `  No browser here? ${other}`].join('\n')
   }
   return [
     `This is ${deps.noBrowserBecause}: your browser may be elsewhere.`,
     ...(code === null ? [] : [`  ${code}`]),
     `  ${code === null ? 'Open' : 'Or open'} ${attempt.url}`,
-    ...(deps.input === null ? [] : ['  and paste here the address that it ends at, even where that page cannot be shown:']),
+    matching,
+    ...(deps.input === null ? [] : ['  Then paste here the address that it ends at, even where that page cannot be shown:']),
     `  (or forward the port: ssh -L ${loopback.port}:127.0.0.1:${loopback.port} and this machine's name)`,
   ].join('\n')
 }
