@@ -16,6 +16,8 @@ export interface Script {
   par?: Answer
   revoke?: Answer
   session?: Answer
+  /** Of /auth/sessions and what is under it; `code` stands in Sallyport-Error too. */
+  sessions?: Answer
   /** What it says of the interval for asking, seconds. */
   interval?: number
 }
@@ -48,7 +50,8 @@ export async function startAuthorizationServer(t: TestContext, script: Script = 
     const path = req.url ?? ''
     calls.push({ path, form, authorization: req.headers.authorization ?? '' })
     const [status, body] = answer(path, form)
-    res.writeHead(status, { 'content-type': 'application/json' }).end(body === undefined ? '' : JSON.stringify(body))
+    const code = typeof body === 'object' && body !== null && 'code' in body ? { 'sallyport-error': String(body.code) } : {}
+    res.writeHead(status, { 'content-type': 'application/json', ...code }).end(body === undefined ? '' : JSON.stringify(body))
   }
 
   function answer(path: string, form: URLSearchParams): Answer {
@@ -57,6 +60,7 @@ export async function startAuthorizationServer(t: TestContext, script: Script = 
     if (path === '/oauth/token') return script.token ?? token(form)
     if (path === '/oauth/revoke') return script.revoke ?? [200, undefined]
     if (path === '/auth/session') return script.session ?? [200, session()]
+    if (path.startsWith('/auth/sessions')) return script.sessions ?? [200, { sessions: [] }]
     if (path !== '/oauth/device_authorization') return [404, {}]
     const { interval = 1 } = script
     return [

@@ -1,3 +1,4 @@
+import { printable } from '../../config/mistakes.ts'
 import { CommandError, exitCode, UsageError } from '../terminal.ts'
 
 /** As an authorization server or the gateway itself answered. */
@@ -80,7 +81,9 @@ function describeTrouble(error: unknown): string {
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : ''
   const advice = troubles[code]
   if (advice !== undefined) return `${advice} (${code})`
-  return code === '' ? 'the connection failed' : `the connection failed (${code})`
+  // `bad port` for instance: fetch does not go to all of them.
+  const words = cause instanceof Error ? printable(cause.message) : 'unknown error'
+  return `the connection failed (${code === '' ? words : code})`
 }
 
 const untrusted = "its certificate is not one that this machine trusts; an organisation's own CA is named in NODE_EXTRA_CA_CERTS"
