@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -216,7 +216,7 @@ describe('sallyport login, with a browser on this machine', () => {
       const login = home.start(['login', '--gateway', server.origin])
       await approve(server, home)
       assert.equal((await login.ended).code, 0)
-      rmSync(join(home.folder, 'sent-to'))
+      home.forgetBrowser()
     }
 
     const revoked = server.calls.filter(call => call.path === '/oauth/revoke').map(call => call.form.get('token'))

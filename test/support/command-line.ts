@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
@@ -12,11 +12,17 @@ export interface Ran {
   readonly err: string
 }
 
+/** A command line in a terminal, where what it says on stdout and stderr comes together. */
+export interface InTerminal extends Running {
+  /** What the person types. */
+  type(text: string): void
+}
+
 /** A command line that goes on. */
 export interface Running {
   readonly child: ChildProcess
   readonly ended: Promise<Ran>
-  /** All that it has said on stderr so far. */
+  /** All that it has said so far, on stderr and then on stdout. */
   said(): string
 }
 
@@ -28,13 +34,26 @@ export interface Home {
   addProgram(name: string, script: string): string
   start(args: readonly string[], options?: StartOptions): Running
   run(args: readonly string[], options?: StartOptions): Promise<Ran>
+  /** The same at a terminal: util-linux's `script` makes one. */
+  startInTerminal(args: readonly string[], options?: StartOptions): InTerminal
   /** Where the browser was sent; waits until it was. */
   sentTo(): Promise<URL>
+  /** So that `sentTo` waits for the next time. */
+  forgetBrowser(): void
 }
 
 export interface StartOptions {
   readonly env?: NodeJS.ProcessEnv
   readonly input?: string
+}
+
+function follow(child: ChildProcessWithoutNullStreams): Running {
+  const [out, err]: [Buffer[], Buffer[]] = [[], []]
+  child.stdout.on('data', chunk => out.push(chunk))
+  child.stderr.on('data', chunk => err.push(chunk))
+  const text = (chunks: readonly Buffer[]) => Buffer.concat(chunks).toString()
+  const ended = new Promise<Ran>(resolve => child.on('close', code => resolve({ code, out: text(out), err: text(err) })))
+  return { child, ended, said: () => text(err) + text(out) }
 }
 
 const program = join(projectRoot, 'src/cli/main.ts')
@@ -57,13 +76,8 @@ export function createHome(t: TestContext): Home {
   function start(args: readonly string[], options: StartOptions = {}): Running {
     const child = spawn(process.execPath, [program, ...args], { env: { ...env, ...options.env }, stdio: ['pipe', 'pipe', 'pipe'] })
     t.after(() => child.kill('SIGKILL'))
-    const [out, err]: [Buffer[], Buffer[]] = [[], []]
-    child.stdout.on('data', chunk => out.push(chunk))
-    child.stderr.on('data', chunk => err.push(chunk))
     child.stdin.end(options.input ?? '')
-    const text = (chunks: readonly Buffer[]) => Buffer.concat(chunks).toString()
-    const ended = new Promise<Ran>(resolve => child.on('close', code => resolve({ code, out: text(out), err: text(err) })))
-    return { child, ended, said: () => text(err) }
+    return follow(child)
   }
 
   const home: Home = {
@@ -77,6 +91,14 @@ export function createHome(t: TestContext): Home {
     },
     start,
     run: (args, options) => start(args, options).ended,
+    startInTerminal(args, options = {}) {
+      // In place of the shell that `script` starts: Ctrl-C would reach that too.
+      const command = `exec ${[process.execPath, program, ...args].map(word => `'${word}'`).join(' ')}`
+      const child = spawn('script', ['-qefc', command, '/dev/null'], { env: { ...env, ...options.env }, stdio: ['pipe', 'pipe', 'pipe'] })
+      t.after(() => child.kill('SIGKILL'))
+      return { ...follow(child), type: text => void child.stdin.write(text) }
+    },
+    forgetBrowser: () => rmSync(noted),
     sentTo: () => eventually(() => new URL(readFileSync(noted, 'utf8').trim())),
   }
   home.addProgram('browser', `printf '%s\\n' "$1" > '${noted}.draft' && mv '${noted}.draft' '${noted}'`)

@@ -9,7 +9,7 @@ export interface Page {
 
 /**
  * A browser for sites of this machine, without scripts: keeps cookies, follows redirects and meta refreshes, fills in
- * forms. Stops before an address that the test wants for itself.
+ * forms.
  */
 export interface Surfer {
   open(url: URL | string): Promise<Page>
@@ -17,10 +17,12 @@ export interface Surfer {
   submit(page: Page, fields?: Readonly<Record<string, string>>): Promise<Page>
 }
 
-export function createSurfer(): Surfer {
+/** @param stopAt addresses that it does not go to: the page then is empty, with status 0 */
+export function createSurfer({ stopAt = () => false }: { readonly stopAt?: (url: URL) => boolean } = {}): Surfer {
   const jars = new Map<string, Map<string, string>>()
 
   async function go(url: URL, from: URL | null, form: URLSearchParams | null): Promise<Page> {
+    if (stopAt(url)) return { url, status: 0, text: '' }
     // Cookies know no ports.
     const jar = jars.get(url.hostname) ?? new Map<string, string>()
     jars.set(url.hostname, jar)
