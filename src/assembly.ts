@@ -2,11 +2,12 @@ import { createHmac, randomBytes } from 'node:crypto'
 import type { RequestListener } from 'node:http'
 import { setTimeout } from 'node:timers/promises'
 import type { DestinationStream } from 'pino'
+import type { SessionAdmin } from './admin/administered.ts'
 import { createAdmin } from './admin/create-admin.ts'
-import type { SessionAdmin } from './admin/session-admin.ts'
 import { createEndpoints } from './auth/endpoints.ts'
 import type { Endpoints } from './auth/own-app.ts'
 import type { GatewayConfig, ProviderConfig } from './config/config.ts'
+import type { ReadSecret } from './config/read-secret.ts'
 import { createAddressBrake } from './http/address-brake.ts'
 import { sessionCookieName } from './http/cookies.ts'
 import { createCors } from './http/cors.ts'
@@ -15,6 +16,9 @@ import { createProvider } from './oidc/create-provider.ts'
 import { createAudit } from './ops/audit.ts'
 import type { LogFields } from './ops/fields.ts'
 import { createLog, describeFailure, type Log, openOutput } from './ops/log.ts'
+import { createMetrics, type Metrics } from './ops/metrics.ts'
+import { createTracing } from './ops/tracing.ts'
+import { createAssertionFor } from './request/assertion.ts'
 import { createForward } from './request/forward.ts'
 import { createRefuse } from './request/refuse.ts'
 import { createStages, type Stages } from './request/stages.ts'
@@ -34,10 +38,10 @@ import type { Store } from './store/store.ts'
 import { createAdmit } from './tokens/admit.ts'
 import { createClientTokens } from './tokens/client-token.ts'
 import { createEndings } from './tokens/endings.ts'
-import { createFreshToken } from './tokens/fresh-token.ts'
+import { createFreshToken, type FreshTokenDeps } from './tokens/fresh-token.ts'
 import { createWithLease } from './tokens/lease.ts'
 import { createProviderLogout } from './tokens/provider-logout.ts'
-import { createRenew } from './tokens/renew.ts'
+import { createRenew, type Renew } from './tokens/renew.ts'
 import { createRevoke } from './tokens/revoke.ts'
 import { createStepUp } from './tokens/step-up.ts'
 import { createSweep, startSweeping } from './tokens/sweep.ts'
@@ -54,6 +58,10 @@ export interface GatewayDeps {
   readonly random?: Random
   /** Runs what is done again and again while streams are open. */
   readonly every?: Every
+  /** What was read from files, for administrators. */
+  readonly secrets?: readonly ReadSecret[]
+  /** What is counted; by default by this gateway alone. */
+  readonly metrics?: Metrics
   /** Where log lines go; by default stdout. */
   readonly logTo?: DestinationStream
   /** Where audit lines go; by default what `audit.output` says. */
@@ -80,10 +88,11 @@ export interface Assembly {
 /** Builds the parts. Opens connections in the background and waits for nothing: the gateway starts without Redis or IdP. */
 export function assemble(config: GatewayConfig, deps: GatewayDeps): Assembly {
   const { now = Date.now, random = randomBytes, every = repeat } = deps
-  const log = createLog({ level: config.log.level, destination: deps.logTo ?? openOutput('stdout'), now })
+  const metrics = deps.metrics ?? createMetrics({ now })
+  const log = counted(createLog({ level: config.log.level, destination: deps.logTo ?? openOutput('stdout'), now }), metrics)
   const auditTo = deps.auditTo ?? openOutput(config.audit.output, error => log.write('error', 'audit_failed', describeFailure(error)))
   const auditLog = createLog({ level: 'info', destination: auditTo, now })
-  const audit = createAudit(auditLog, config.audit.subject === 'hmac' ? subjectKey(config) : null)
+  const audit = createAudit(auditLog, config.audit.subject === 'hmac' ? subjectKey(config) : null, metrics.audited)
 
   const store =
     deps.store ?? openStore(config.session.store, { now, onEvent: (event, detail) => log.write('warn', `store_${event}`, detail) })
@@ -94,7 +103,10 @@ export function assemble(config: GatewayConfig, deps: GatewayDeps): Assembly {
   const showsIdToken = config.routes.some(({ token }) => token?.kind === 'id_token')
   const inUse = { keepClaims: claimsInUse(config), showsIdToken, audiences: audiencesInUse(config) }
   const providers = new Map(
-    config.identityProviders.map(one => [one.id, createProvider({ config: one, now, ...inUse, log: tellOf(log, one) })]),
+    config.identityProviders.map(one => [
+      one.id,
+      createProvider({ config: one, now, ...inUse, log: tellOf(log, one), onCall: metrics.provider.bind(null, one.id) }),
+    ]),
   )
   const revoke = createRevoke({ providers, audit, pause })
   const native = config.native ?? null
@@ -114,9 +126,9 @@ export function assemble(config: GatewayConfig, deps: GatewayDeps): Assembly {
   const endings = createEndings({ families, index, revoke, audit })
   const admit = createAdmit({ index, list, endings, perUserLimit: config.session.perUserLimit })
   const providerLogout = createProviderLogout({ store, index, endings, now })
-  const withLease = createWithLease({ store, nextHolder: () => randomToken(random, 16), now, pause })
+  const withLease = createWithLease({ store, nextHolder: () => randomToken(random, 16), now, pause, onTurn: metrics.lease })
   const renew = createRenew({ families, providers, withLease, revoke, audit, now, pause })
-  const freshToken = createFreshToken({ now, renew })
+  const freshToken = createFreshToken({ now, renew: timed(renew, metrics) })
   const clientTokens = createClientTokens({ providers, audit, now })
   const stepUp = createStepUp({ families, providers, withLease, revoke })
 
@@ -126,7 +138,8 @@ export function assemble(config: GatewayConfig, deps: GatewayDeps): Assembly {
 
   const cors = createCors(config.csrf.allowedOrigins)
   const pools = createUpstreamPools({ now, log })
-  const forward = createForward({ config, cors, pools, watch })
+  const assertionFor = createAssertionFor({ keys: config.assertionKeys, now })
+  const forward = createForward({ config, cors, pools, watch, metrics, assertionFor })
   const refuse = createRefuse({ config, cors, audit, log })
   const stages = createStages({
     config,
@@ -142,8 +155,14 @@ export function assemble(config: GatewayConfig, deps: GatewayDeps): Assembly {
     clientTokens,
     forward,
     refuse,
+    metrics,
+    beginTrace: createTracing(),
   })
-  const verification = createVerification({ config, refuse: createRefuse({ config, cors, audit, log, isAsked: true }) })
+  const verification = createVerification({
+    config,
+    assertionFor,
+    refuse: createRefuse({ config, cors, audit, log, isAsked: true }),
+  })
   const parts = {
     providers,
     attempts,
@@ -169,7 +188,8 @@ export function assemble(config: GatewayConfig, deps: GatewayDeps): Assembly {
     endOne: sessionId => endings.one(sessionId, 'admin'),
     endAll: user => endings.all(user, 'admin'),
   }
-  const admin = config.admin === undefined ? null : createAdmin({ tokens: config.admin.tokens, sessions, audit, log, now })
+  const administered = { sessions, secrets: deps.secrets ?? [], now }
+  const admin = config.admin === undefined ? null : createAdmin({ tokens: config.admin.tokens, administered, audit, log, now })
   return {
     stages,
     endpoints,
@@ -208,6 +228,25 @@ function audiencesInUse(config: GatewayConfig): readonly string[] {
 
 function subjectKey(config: GatewayConfig): Buffer {
   return createHmac('sha256', config.session.sealingKeys[0].key).update('sallyport audit subject').digest()
+}
+
+/** A renewal, and what whoever waits for it waits. */
+function timed(renew: Renew, { clock, renewalWaited }: Metrics): FreshTokenDeps['renew'] {
+  return (signedIn, demand) => {
+    const beganAt = clock()
+    return renew(signedIn, demand).finally(() => renewalWaited(clock() - beganAt))
+  }
+}
+
+/** Some of what is told is counted, too. */
+function counted(log: Log, metrics: Metrics): Log {
+  return {
+    ...log,
+    write(level, event, fields = {}) {
+      metrics.logged(event, fields)
+      log.write(level, event, fields)
+    },
+  }
 }
 
 const repeat: Every = (ms, run) => {

@@ -56,7 +56,7 @@ export function createGateway(config: GatewayConfig, deps: GatewayDeps = {}): Ga
       const caller = await admit(req, exchange, route, trail)
       let outcome = await stages.forward(req, res, exchange, route, caller)
       if (outcome.result === 'unauthorized') outcome = await stages.tryAgain({ req, res, exchange, route, caller }, outcome)
-      stages.noteCut(trail, route, outcome)
+      stages.noteOutcome(trail, route, outcome)
     } catch (error) {
       stages.refuse(req, res, { trail, exchange, route }, error)
     }
@@ -71,7 +71,9 @@ export function createGateway(config: GatewayConfig, deps: GatewayDeps = {}): Ga
     const session = await stages.readSession(exchange, route, presented)
     trail.subject = stages.subjectOf(session)
     stages.decideAccess(req, route, session)
-    return stages.freshToken(req, route, session)
+    const caller = await stages.freshToken(req, route, session)
+    stages.noteAdmitted(trail)
+    return caller
   }
 
   /** The same for a proxy that keeps the data path: it asks about a request, and serves it when it may. */

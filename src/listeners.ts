@@ -25,8 +25,18 @@ export function createPublicServer({ tls }: GatewayConfig['listen'], handler: Re
   return createServer(tls, handler)
 }
 
+/** Has a public server that speaks TLS show this certificate from the next connection on. */
+export function renewCertificate(server: Server, { tls }: GatewayConfig['listen']): void {
+  if (tls !== undefined && server instanceof https.Server) server.setSecureContext({ ...tls, minVersion: 'TLSv1.2' })
+}
+
 /** Creates the server of the admin port: http, with the limits of the public one. */
 export function createAdminServer(handler: RequestListener): Server {
+  return createServer(undefined, handler)
+}
+
+/** Creates the server of the probes port, likewise. */
+export function createProbesServer(handler: RequestListener): Server {
   return createServer(undefined, handler)
 }
 

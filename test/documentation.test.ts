@@ -63,6 +63,13 @@ describe('docs/proxying.md', () => {
 })
 
 describe('docs/operations.md', () => {
+  it('lists every metric of ours, and no other', () => {
+    const named = readProjectFile('src/ops/metrics.ts').matchAll(/'(sallyport_\w+)'/g)
+    const metrics = tableOf('docs/operations.md', 'Probes, metrics and traces').filter(name => name.startsWith('sallyport_'))
+
+    assert.deepEqual(metrics.toSorted(), [...named].map(([, name = '']) => name).toSorted())
+  })
+
   it('SES-17 gives the session timeouts with their reasons, and their defaults as the program has them', () => {
     const options = listOptions().filter(({ path }) => /^session\.\w+Timeout$/.test(path))
 

@@ -24,6 +24,11 @@ const programs: readonly Program[] = [
   },
   { commands: ['nginx'], debian: 'nginx', purpose: 'a proxy that asks by forward-auth (1.22 or newer, with auth_request)' },
   { commands: ['caddy'], debian: 'caddy', purpose: 'another (2.6 or newer)' },
+  {
+    commands: ['kubectl'],
+    debian: 'kubernetes-client',
+    purpose: 'what builds the Kubernetes manifests (1.27 or newer; no cluster is asked)',
+  },
   { commands: ['haproxy'], debian: 'haproxy', purpose: 'another (2.6 or newer, with Lua)' },
 ]
 
@@ -91,6 +96,6 @@ function explain(absent: readonly Program[]): string {
     'Debian, Ubuntu (as root, the tests do this themselves):',
     `  sudo apt-get update && sudo apt-get install --no-install-recommends ${names}`,
     'macOS:',
-    `  brew install ${names.replace('redis-server', 'redis')}`,
+    `  brew install ${names.replace('redis-server', 'redis').replace('kubernetes-client', 'kubernetes-cli')}`,
   ].join('\n')
 }

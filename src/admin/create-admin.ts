@@ -10,13 +10,13 @@ import type { Audit } from '../ops/audit.ts'
 import type { LogFields } from '../ops/fields.ts'
 import { describeFailure, type Log } from '../ops/log.ts'
 import { type Trail, trailFields, writeRequest } from '../ops/trail.ts'
+import type { Administered } from './administered.ts'
 import { createAuthenticate } from './authenticate.ts'
 import { readCall } from './read-call.ts'
-import type { SessionAdmin } from './session-admin.ts'
 
 export interface AdminDeps {
   readonly tokens: readonly AdminToken[]
-  readonly sessions: SessionAdmin
+  readonly administered: Administered
   readonly audit: Audit
   readonly log: Log
   readonly now: () => number
@@ -43,7 +43,7 @@ export function createAdmin(deps: AdminDeps): RequestListener {
       who = { key_id: authenticate(req) }
       const call = readCall(req, trail)
       what = { reason: call.reason, ...call.whom }
-      const answer = await call.run(deps.sessions)
+      const answer = await call.run(deps.administered)
       audit('admin', { ...trailFields(trail), ...who, ...what, outcome: 'ok' })
       send(res, answer, trail)
     } catch (error) {
@@ -59,8 +59,11 @@ export function createAdmin(deps: AdminDeps): RequestListener {
       clientAddress: clientAddress(req, nobody),
       userAgent: req.headers['user-agent'],
       startedAt: now(),
+      arrivedAt: 0,
+      trace: null,
       route: undefined,
       subject: undefined,
+      outcome: 'ok',
     }
   }
 

@@ -3,10 +3,11 @@ import { GatewayError } from '../errors.ts'
 import { canonicalPath } from '../http/canonical-path.ts'
 import type { Trail } from '../ops/trail.ts'
 import type { User } from '../session/session.ts'
-import { type AdminCall, endSession, endSessions, listSessions } from './session-calls.ts'
+import { type AdminCall, endSession, endSessions, listSecrets, listSessions } from './admin-calls.ts'
 
 const all = '/admin/sessions'
 const prefix = `${all}/`
+const secrets = '/admin/secrets'
 /** `V` or `V.<member>`, as received: decoded, several spellings would name one session. */
 const sessionIdForm = /^[A-Za-z0-9_-]{1,64}(\.[A-Za-z0-9_-]{1,64})?$/
 
@@ -24,6 +25,12 @@ export function readCall(req: IncomingMessage, trail: Trail): AdminCall {
     admitMethod(req.method, 'GET, HEAD, DELETE')
     const user = readUser(params)
     return req.method === 'DELETE' ? endSessions(user) : listSessions(user)
+  }
+  if (path === secrets) {
+    trail.route = secrets
+    admitMethod(req.method, 'GET, HEAD')
+    if (params.size > 0) throw unknownParameter()
+    return listSecrets()
   }
   if (!path.startsWith(prefix)) throw new GatewayError('no_route', 'the admin port has no call of this name')
 

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { GatewayConfig } from '../config/config.ts'
+import { assertionKeysPath } from '../config/own-paths.ts'
 import type { Exchange, Target } from '../http/exchange.ts'
 import { isFormNavigation } from '../http/fetch-metadata.ts'
 import type { Provider } from '../oidc/provider.ts'
@@ -17,6 +18,7 @@ import type { ProviderLogout } from '../tokens/provider-logout.ts'
 import type { Renew } from '../tokens/renew.ts'
 import type { StepUp } from '../tokens/step-up.ts'
 import { createAccount } from './account.ts'
+import { createAssertionKeys } from './assertion-keys.ts'
 import { createAttemptCookies } from './attempt-cookies.ts'
 import { createBackChannelLogout } from './back-channel-logout.ts'
 import { createBounce } from './bounce.ts'
@@ -145,6 +147,9 @@ export function createEndpoints(config: GatewayConfig, gateway: EndpointParts, s
   const revokeSession = createRevokeSession(parts)
   endpoint('/sessions/:session_id', 'DELETE', { delete: [readSmallBody, readHolder('sessions'), revokeSession] })
   endpoint('/sessions/:session_id/revoke', 'POST', { post: [readSmallBody, readHolder('sessions'), revokeSession] })
+
+  // Without the session, the cookie and the store: whoever verifies an assertion has none of them.
+  if (config.assertionKeys.length > 0) app.endpoint(assertionKeysPath, 'GET, HEAD', { get: [createAssertionKeys(config.assertionKeys)] })
 
   return app
 

@@ -1,4 +1,5 @@
 import type { Origin } from '../config/config.ts'
+import { createOwnPathTest } from '../config/own-paths.ts'
 import { canonicalPath } from '../http/canonical-path.ts'
 import type { Target } from '../http/exchange.ts'
 import { pathReadings } from '../http/path-readings.ts'
@@ -23,6 +24,8 @@ export type ReturnTo = (value: string, origin: Origin, options?: { readonly mayB
  * @returns a function that never throws; its result begins with exactly one slash and is ASCII without spaces
  */
 export function createReturnTo(deps: ReturnToDeps): ReturnTo {
+  const isOwnPath = createOwnPathTest(deps.config.paths.base.toLowerCase())
+
   return function returnTo(value, origin, options = { mayBeAbsolute: false }) {
     if (value.length > longestReturnTo || holdsControls(value)) return fallback
     const isPath = value.startsWith('/') && !value.startsWith('//')
@@ -35,8 +38,13 @@ export function createReturnTo(deps: ReturnToDeps): ReturnTo {
 
     // Read as the gateway will read it when the browser asks for it: `/.//evil.test` has become `//evil.test` here.
     const target = readTarget(url, origin)
-    if (target === null || isOurs(target.path, deps.config.paths.base) || !deps.isPage(target)) return fallback
+    if (target === null || isOurs(target.path) || !deps.isPage(target)) return fallback
     return `${target.path}${target.query}${url.hash}`
+  }
+
+  /** Whether the path is one of our own, in any spelling: a sign-in must not end in another, nor in a sign-out. */
+  function isOurs(path: string): boolean {
+    return [path, ...(pathReadings(path) ?? [])].some(reading => isOwnPath(reading.toLowerCase()))
   }
 }
 
@@ -58,13 +66,4 @@ function readTarget(url: URL, origin: Origin): Target | null {
   } catch {
     return null
   }
-}
-
-/** Whether the path is under our own, in any spelling: a sign-in must not end in another, nor in a sign-out. */
-function isOurs(path: string, base: string): boolean {
-  const own = base.toLowerCase()
-  return [path, ...(pathReadings(path) ?? [])].some(reading => {
-    const lower = reading.toLowerCase()
-    return lower === own || lower.startsWith(`${own}/`)
-  })
 }

@@ -29,7 +29,7 @@ export interface AdminClient {
  *
  * @throws {UsageError} for an address over which the token would travel in clear, too
  */
-export function openAdmin(given: { readonly admin: string; readonly 'token-file'?: string }, env: NodeJS.ProcessEnv): AdminClient {
+export function openAdmin(given: { readonly admin?: string; readonly 'token-file'?: string }, env: NodeJS.ProcessEnv): AdminClient {
   const origin = readOrigin(given.admin)
   const authorization = `Bearer ${readToken(given['token-file'], env.SALLYPORT_ADMIN_TOKEN)}`
 
@@ -54,7 +54,8 @@ export function openAdmin(given: { readonly admin: string; readonly 'token-file'
   }
 }
 
-function readOrigin(admin: string): string {
+function readOrigin(admin: string | undefined): string {
+  if (admin === undefined) throw new UsageError('which gateway? Give the URL of its admin port: --admin URL')
   const url = URL.parse(admin)
   const problem = httpsProblem(admin)
   if (problem !== null) throw new UsageError(`--admin ${problem}: the token would travel in clear`)

@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util'
 import type { Origin, RouteRule, Upstream } from '../config/config.ts'
 import { loadConfig } from '../config/load.ts'
+import { assertionKeysPath } from '../config/own-paths.ts'
 import { configFiles, configOption } from './config-files.ts'
 import { type Explanation, explain, type Forwarding, nameOfToken } from './explanation.ts'
 import { printJson, type Terminal, UsageError } from './terminal.ts'
@@ -50,7 +51,11 @@ function describe(explanation: Explanation): string[] {
     const { status, code, reason, title } = explanation
     return row('refused', [`${status} ${code}${reason === null ? '' : ` (${reason})`}: ${title}`])
   }
-  if (explanation.outcome === 'own_endpoint') return row('answered by', [`the gateway's own endpoints under ${explanation.base}`])
+  if (explanation.outcome === 'own_endpoint') {
+    const { path, base } = explanation
+    const isKeys = path === assertionKeysPath
+    return row('answered by', [isKeys ? 'the gateway, with the keys of X-Auth-Assertion' : `the gateway's own endpoints under ${base}`])
+  }
   const { route } = explanation
   return [
     ...row('route', [`routes[${explanation.position}] ${route.path} (${route.kind})`]),

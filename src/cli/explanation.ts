@@ -1,4 +1,5 @@
 import type { GatewayConfig, Origin, RouteRule, RouteToken } from '../config/config.ts'
+import { createOwnPathTest } from '../config/own-paths.ts'
 import { describeError, GatewayError } from '../errors.ts'
 import { canonicalPath } from '../http/canonical-path.ts'
 import type { Target } from '../http/exchange.ts'
@@ -19,6 +20,8 @@ export interface Refusal {
 export interface OwnEndpoint {
   readonly outcome: 'own_endpoint'
   readonly base: string
+  /** As it was asked for: under the base, or the address of the assertion keys. */
+  readonly path: string
 }
 
 export interface Forwarding {
@@ -47,7 +50,7 @@ export function explain(config: GatewayConfig, request: ExplainedRequest): Expla
   try {
     const target = { ...canonicalPath(request.target), origin: request.origin }
     const { base } = config.paths
-    if (target.path === base || target.path.startsWith(`${base}/`)) return { outcome: 'own_endpoint', base }
+    if (createOwnPathTest(base)(target.path)) return { outcome: 'own_endpoint', base, path: target.path }
 
     const route = matchRoute(config.routes, target)
     admitMethod(route, request.method)
@@ -101,6 +104,7 @@ function headersSet(route: RouteRule): string[] {
       ? []
       : [`Authorization${route.token.kind === 'passthrough' ? '' : ': Bearer'}, with ${nameOfToken(route.token)}`]),
     ...Object.entries(route.identityHeaders).map(([name, claim]) => `${name}, from the claim ${claim}`),
+    ...(route.assertion === null ? [] : [`X-Auth-Assertion, who is signed in, signed for ${route.assertion.audience}`]),
   ]
   if (route.upstream.kind === 'none') return [...ofPerson, 'Cookie, without ours']
   return [

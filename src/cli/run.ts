@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs'
 import { ConfigError } from '../config/mistakes.ts'
+import { version } from '../ops/version.ts'
 import { type Command, CommandError, exitCode, type Terminal, UsageError } from './terminal.ts'
 import { usageOf } from './usage.ts'
 
@@ -7,10 +7,12 @@ import { usageOf } from './usage.ts'
 const commands: Readonly<Record<string, () => Promise<Command>>> = {
   serve: async () => (await import('./serve.ts')).serve,
   demo: async () => (await import('./demo.ts')).demo,
+  doctor: async () => (await import('./doctor.ts')).diagnose,
   'config check': async () => (await import('./config-check.ts')).checkConfig,
   'config schema': async () => (await import('./config-schema.ts')).printSchema,
   'config explain': async () => (await import('./config-explain.ts')).explainRequest,
   'keys generate': async () => (await import('./keys.ts')).generateKey,
+  'secrets status': async () => (await import('./secrets.ts')).showSecrets,
   'sessions ls': async () => (await import('./sessions.ts')).listSessions,
   'sessions revoke': async () => (await import('./sessions.ts')).revokeSessions,
   login: async () => (await import('./native/login.ts')).login,
@@ -43,7 +45,7 @@ async function dispatch(args: readonly string[], terminal: Terminal): Promise<nu
   // What follows `--` belongs to another program.
   const ours = args.includes('--') ? args.slice(0, args.indexOf('--')) : args
   if (args[0] === '--version' || ours.includes('--help') || ours.includes('-h')) {
-    terminal.print(args[0] === '--version' ? version() : usageOf(name ?? words.join(' ')))
+    terminal.print(args[0] === '--version' ? version : usageOf(name ?? words.join(' ')))
     return exitCode.ok
   }
   const load = name === undefined ? undefined : commands[name]
@@ -73,10 +75,4 @@ function complain(error: unknown, terminal: Terminal): number {
   }
   terminal.remark(`sallyport: ${code === '' ? error.stack : error.message}`)
   return exitCode.other
-}
-
-function version(): string {
-  // Two folders up from src/cli and from dist/cli alike.
-  const manifest = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
-  return manifest.version
 }

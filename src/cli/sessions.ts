@@ -63,8 +63,7 @@ export async function revokeSessions(args: readonly string[], terminal: Terminal
 
 /** The way in by the admin port; null for one's own sessions, by the stored handle. */
 function adminOf(values: { readonly [Name in keyof typeof userOptions]?: string }, { env }: Terminal): AdminClient | null {
-  const { admin } = values
-  if (admin !== undefined) return openAdmin({ ...values, admin }, env)
+  if (values.admin !== undefined) return openAdmin(values, env)
   const given = (['provider', 'sub', 'token-file'] as const).find(name => values[name] !== undefined)
   if (given !== undefined)
     throw new UsageError(`--${given} is for administrators: give --admin URL as well, or leave it out for your own sessions`)

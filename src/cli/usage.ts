@@ -20,6 +20,16 @@ Runs a gateway, an OpenID provider, an API and a page on this machine, with noth
 
   --without-gateway   all but the gateway, for config/gateway.dev.yaml`,
 
+  doctor: `Usage: sallyport doctor [--config FILE]... [--json]
+
+Looks at everything a gateway with this configuration would talk to, from this machine: names, certificates and
+clocks, providers, the store and what it lets us do, upstreams, the way to browsers. It changes nothing.
+
+${configOption}
+  --json          the findings as JSON
+
+Exit codes: 0 all is well enough to work, 1 something is not, 2 the configuration is refused.`,
+
   'config check': `Usage: sallyport config check [--config FILE]... [--json]
 
 Says everything that is wrong with a configuration, as a start would.
@@ -39,12 +49,20 @@ Says which route a request matches and what will happen to it.
 ${configOption}
   --json          the answer as JSON`,
 
-  'keys generate': `Usage: sallyport keys generate [--kind cookie|sealing|admin] [--json]
+  'keys generate': `Usage: sallyport keys generate [--kind cookie|sealing|admin|assertion] [--json]
 
-Prints a new key: 32 random bytes, base64url.
+Prints a new key: 32 random bytes, base64url; for assertions a private key on P-256, PEM.
 
-  --kind KIND     what it is for: cookie (default), sealing, or admin: a token for admin.tokens
+  --kind KIND     what it is for: cookie (default), sealing, admin: a token for admin.tokens, or assertion: for
+                  assertionKeys
   --json          the answer as JSON`,
+
+  'secrets status': `Usage: sallyport secrets status --admin URL [--token-file FILE] [--json]
+
+Lists the keys and secrets that a gateway has read from files, and how long ago each file changed.
+
+${adminOptions}
+  --json          the gateway's answer as JSON`,
 
   'sessions ls': `Usage: sallyport sessions ls [--gateway URL] [--profile P] [--json]
        sallyport sessions ls --admin URL --provider P --sub S [--token-file FILE] [--json]
@@ -75,10 +93,12 @@ const overview = `Usage: sallyport <command> [options]
 
   serve             run the gateway
   demo              try it: gateway, provider, API and page on this machine
+  doctor            look at all that a gateway would talk to, and say what is wrong
   config check      say everything that is wrong with a configuration
   config schema     print its JSON Schema
   config explain    say what will happen to a request
-  keys generate     print a new key for cookies or sealing, or a token for administrators
+  keys generate     print a new key for cookies, sealing or assertions, or a token for administrators
+  secrets status    say how old keys and secrets are, as an administrator
   sessions ls       list your sessions, or as an administrator a user's
   sessions revoke   end them
 

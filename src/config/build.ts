@@ -3,6 +3,7 @@ import { buildUpstream } from './build-upstream.ts'
 import type { ClientAuths } from './client-auth.ts'
 import type {
   AdminToken,
+  AssertionKey,
   ClientAuth,
   GatewayConfig,
   NativeConfig,
@@ -30,11 +31,12 @@ export function buildConfig(
     readonly sealingKeys: readonly SealingKey[]
     readonly clientAuths: ClientAuths
     readonly adminTokens: readonly AdminToken[]
+    readonly assertionKeys: readonly AssertionKey[]
     readonly folders: Folders
   },
 ): GatewayConfig {
   const { listen, session, admin } = options
-  const { sealingKeys, clientAuths, adminTokens, folders } = read
+  const { sealingKeys, clientAuths, adminTokens, assertionKeys, folders } = read
   const origins = options.origins.map(buildOrigin)
   const native = options.native && buildNative(options.native, atLeastOne(origins)[0])
   return {
@@ -47,12 +49,14 @@ export function buildConfig(
       ...(listen.tls && { tls: { cert: Buffer.from(listen.tls.cert), key: Buffer.from(listen.tls.key) } }),
     },
     ...(admin && { admin: { host: admin.host, port: admin.port, tokens: adminTokens } }),
+    ...(options.probes && { probes: options.probes }),
     ...(options.forwardAuth && { forwardAuth: options.forwardAuth }),
     paths: options.paths,
     identityProviders: Object.entries(options.identityProviders).map(([id, provider]) =>
       buildProvider(id, provider, existing(clientAuths.get(id))),
     ),
     session: buildSession(session, sealingKeys),
+    assertionKeys,
     csrf: options.csrf,
     logout: defined(options.logout),
     pages: defined(options.pages),
@@ -129,7 +133,7 @@ function buildSession(options: ConfigOptions['session'], sealingKeys: readonly S
 function buildRoute(options: RouteOptions, origins: readonly Origin[], upstream: Upstream): RouteRule {
   // Files can only be looked at.
   const byDefault = upstream.kind === 'files' ? ['GET', 'HEAD'] : null
-  const { kind, origin, methods = byDefault, require, token, timeouts, limits, ...rest } = options
+  const { kind, origin, methods = byDefault, require, token, assertion = null, timeouts, limits, ...rest } = options
   const { maxAge, ...demands } = require
   return {
     ...rest,
@@ -140,6 +144,7 @@ function buildRoute(options: RouteOptions, origins: readonly Origin[], upstream:
     methods,
     require: { ...demands, ...(maxAge !== undefined && { maxAgeMs: maxAge }) },
     token: buildToken(token),
+    assertion,
     timeouts: { connectMs: timeouts.connect, headersMs: timeouts.headers, idleMs: timeouts.idle },
     limits: { bodyBytes: limits.body },
   }

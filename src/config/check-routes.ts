@@ -2,6 +2,7 @@ import { checkScopes, checkToken } from './check-token.ts'
 import type { Report } from './checks.ts'
 import type { Draft } from './draft.ts'
 import type { ConfigPath } from './mistakes.ts'
+import { assertionKeysPath, createOwnPathTest } from './own-paths.ts'
 import type { RouteOptions } from './schema-routes.ts'
 
 /** Claims that are used up in checking a sign-in and never kept with a session. */
@@ -10,6 +11,7 @@ const lostClaims = ['iss', 'aud', 'azp', 'exp', 'iat', 'nbf', 'jti', 'nonce', 'a
 /** Checks routes against each other, against the rest, and for rules that could never hold. */
 export function checkRoutes(draft: Draft, report: Report): void {
   const { origins, paths, logout } = draft.sections
+  const isOwnPath = paths === undefined ? () => false : createOwnPathTest(paths.base)
   const taken = new Map<string, number>()
   for (const [i, route] of draft.routes) {
     const path: ConfigPath = ['routes', i]
@@ -22,14 +24,16 @@ export function checkRoutes(draft: Draft, report: Report): void {
     if ((route.require?.acr ?? []).join(' ').length > 512)
       report([...path, 'require', 'acr'], 'is together longer than the 512 characters that a sign-in can be asked for: leave some out')
     if (origins !== undefined) checkPlace(route, i, origins, taken, report)
-    if (paths !== undefined && route.path !== undefined && isUnder(route.path, paths.base)) {
+    if (route.path === assertionKeysPath) {
+      report([...path, 'path'], 'is where the gateway publishes its own keys: choose another path')
+    } else if (route.path !== undefined && isOwnPath(route.path)) {
       report([...path, 'path'], 'is under paths.base, which the gateway keeps for its own endpoints: choose another path')
     }
   }
   draft.session.claims?.forEach((name, i) => {
     checkClaim(name, ['session', 'claims', i], report)
   })
-  if (logout?.landing !== undefined && paths !== undefined && isUnder(logout.landing.replace(/[?].*$/s, ''), paths.base)) {
+  if (logout?.landing !== undefined && isOwnPath(logout.landing.replace(/[?].*$/s, ''))) {
     report(['logout', 'landing'], "is one of the gateway's own endpoints: choose a page")
   }
 }
@@ -92,8 +96,4 @@ function checkPlace(route: Partial<RouteOptions>, i: number, origins: readonly s
     }
     taken.set(place, i)
   }
-}
-
-function isUnder(path: string, base: string): boolean {
-  return path === base || path.startsWith(`${base}/`)
 }

@@ -1,9 +1,9 @@
-import { createPublicKey } from 'node:crypto'
 import type { Report } from './checks.ts'
 import type { ClientAuths } from './client-auth.ts'
 import type { ClientAuth } from './config.ts'
 import type { Draft } from './draft.ts'
 import type { ConfigPath } from './mistakes.ts'
+import { fingerprintOf } from './private-key.ts'
 
 /**
  * Checks that no two providers get the same credential: with it one could pass for us at the other (CAUTH-08, A-017;
@@ -32,11 +32,8 @@ function credentialOf(clientAuth: ClientAuth): { readonly option: ConfigPath; re
       return null
     case 'client_assertion':
       return { option: ['assertion', 'file'], value: `file ${clientAuth.assertionFile}` }
-    case 'private_key_jwt': {
-      // Of two writings of one key this form is the same; DER keeps how the public part was written, or that it was not.
-      const jwk = createPublicKey(clientAuth.key).export({ format: 'jwk' })
-      return { option: ['key'], value: `key ${JSON.stringify(jwk)}` }
-    }
+    case 'private_key_jwt':
+      return { option: ['key'], value: `key ${fingerprintOf(clientAuth.key)}` }
     default:
       return { option: ['secret'], value: `secret ${clientAuth.secret}` }
   }

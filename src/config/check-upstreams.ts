@@ -24,9 +24,10 @@ export function checkUpstreams({ sections, routes, isUnreadable }: Draft, { now 
 
 /** A rule that nobody would see broken is worse than none: files get no requests, and can only be looked at. */
 function checkFileRoute(route: Partial<RouteOptions>, path: ConfigPath, report: Report): void {
-  const { token, methods = [], identityHeaders = {}, setHeaders = {}, preserveHost, encodedSlash } = route
+  const { token, assertion, methods = [], identityHeaders = {}, setHeaders = {}, preserveHost, encodedSlash } = route
   const meaningless = {
     token: token !== undefined && token !== 'none',
+    assertion: assertion !== undefined,
     identityHeaders: Object.keys(identityHeaders).length > 0,
     setHeaders: Object.keys(setHeaders).length > 0,
     preserveHost: preserveHost === true,

@@ -1,8 +1,11 @@
 import type { AdminTokens } from './admin-tokens.ts'
+import type { AssertionKeys } from './assertion-keys.ts'
 import { checkAdmin } from './check-admin.ts'
+import { checkAssertions } from './check-assertions.ts'
 import { checkForwardAuth } from './check-forward-auth.ts'
 import { checkNative } from './check-native.ts'
 import { checkOrigins } from './check-origins.ts'
+import { checkProbes } from './check-probes.ts'
 import { checkProviders } from './check-providers.ts'
 import { checkReuse } from './check-reuse.ts'
 import { checkRoutes } from './check-routes.ts'
@@ -21,6 +24,7 @@ export interface Evidence {
   readonly keys: Keys
   readonly clientAuths: ClientAuths
   readonly adminTokens: AdminTokens
+  readonly assertionKeys: AssertionKeys
   /** Epoch ms: certificates have dates. */
   readonly now: number
 }
@@ -35,8 +39,10 @@ export function checkDraft(draft: Draft, evidence: Evidence): readonly Mistake[]
   checkAdmin(draft, evidence, report)
   checkForwardAuth(draft, report)
   checkNative(draft, report)
+  checkProbes(draft, report)
   checkReuse(draft, evidence, report)
   checkRoutes(draft, report)
+  checkAssertions(draft, report)
   checkUpstreams(draft, evidence, report)
   return mistakes
 }

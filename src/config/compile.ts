@@ -1,4 +1,5 @@
 import { readAdminTokens } from './admin-tokens.ts'
+import { readAssertionKeys } from './assertion-keys.ts'
 import { buildConfig } from './build.ts'
 import { checkProcess } from './check-process.ts'
 import { checkDraft } from './checks.ts'
@@ -46,8 +47,9 @@ export function judgeOptions(
   const { keys, mistakes: unreadable } = readKeys(draft, deps)
   const { clientAuths, mistakes: unproven } = readClientAuths(draft, deps)
   const { adminTokens, mistakes: unusable } = readAdminTokens(draft, deps)
+  const { assertionKeys, mistakes: unsigned } = readAssertionKeys(draft, deps)
   const { folders, mistakes: misplaced } = readFolders(draft, deps)
-  const contradictions = checkDraft(draft, { keys, clientAuths, adminTokens, now: now() })
+  const contradictions = checkDraft(draft, { keys, clientAuths, adminTokens, assertionKeys, now: now() })
   const mistakes = [
     ...checkProcess(deps.env, process.execArgv),
     ...resolved.mistakes,
@@ -55,11 +57,18 @@ export function judgeOptions(
     ...unreadable,
     ...unproven,
     ...unusable,
+    ...unsigned,
     ...misplaced,
     ...contradictions,
   ]
 
   if (mistakes.length > 0 || draft.whole === null) return { mistakes }
-  const read = { sealingKeys: [...keys.values()], clientAuths, adminTokens: [...adminTokens.values()], folders }
+  const read = {
+    sealingKeys: [...keys.values()],
+    clientAuths,
+    adminTokens: [...adminTokens.values()],
+    assertionKeys: [...assertionKeys.values()],
+    folders,
+  }
   return { config: deepFreeze(buildConfig(draft.whole, read)) }
 }

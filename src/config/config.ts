@@ -18,6 +18,8 @@ export interface GatewayConfig {
     readonly trustedProxies: readonly string[]
     readonly tls?: { readonly cert: Buffer; readonly key: Buffer }
   }
+  /** Without it nobody asks how the program is. */
+  readonly probes?: { readonly host: string; readonly port: number }
   /** Without it nobody administers over the network. */
   readonly admin?: { readonly host: string; readonly port: number; readonly tokens: readonly AdminToken[] }
   /** Without it no proxy can ask. */
@@ -26,6 +28,8 @@ export interface GatewayConfig {
   /** In the order of the file, which is the order of the chooser page. */
   readonly identityProviders: readonly ProviderConfig[]
   readonly session: SessionConfig
+  /** The first signs what routes assert, all are published. Empty: none does. */
+  readonly assertionKeys: readonly AssertionKey[]
   readonly csrf: { readonly mode: 'fetch-metadata' | 'header'; readonly allowedOrigins: readonly string[] }
   /** `landing`: a path on the request's own origin; without it a signed-out page is shown. */
   readonly logout: { readonly landing?: string }
@@ -196,6 +200,14 @@ export interface AdminToken {
   readonly token: string
 }
 
+/** A key that signs X-Auth-Assertion. */
+export interface AssertionKey {
+  /** Public: the `kid`. 1 to 32 characters of A-Z a-z 0-9 _ -. */
+  readonly id: string
+  /** Private, on P-256. */
+  readonly key: KeyObject
+}
+
 /** Whose way of asking about a request is understood: src/request/dialects.ts. */
 export type ForwardAuthDialect = 'nginx' | 'traefik' | 'caddy' | 'haproxy' | 'envoy'
 
@@ -268,6 +280,8 @@ export interface RouteRule {
   }
   /** Null: none is attached. */
   readonly token: RouteToken | null
+  /** Null: no X-Auth-Assertion is set. */
+  readonly assertion: { readonly audience: string } | null
   /** Header name to claim name; `sub` and `provider` are always there. Only with a session. */
   readonly identityHeaders: Readonly<Record<string, string>>
   readonly setHeaders: Readonly<Record<string, string>>

@@ -1,8 +1,9 @@
-import { dirname } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import { judgeOptions } from './compile.ts'
 import type { GatewayConfig } from './config.ts'
 import { mergeOptions } from './merge.ts'
 import { ConfigError, type ConfigPath, type Mistake } from './mistakes.ts'
+import type { OnFile } from './references.ts'
 import { configSchema } from './schema.ts'
 import { type ConfigSource, readSource } from './yaml-source.ts'
 
@@ -11,10 +12,12 @@ import { type ConfigSource, readSource } from './yaml-source.ts'
  *
  * Paths in `{ file: path }` are relative to the file in which they stand.
  *
+ * @param onFile for who wants to know when they change
  * @returns deeply frozen
  * @throws {ConfigError} with everything that is wrong, each mistake with its file, line and column
  */
-export function loadConfig(files: readonly string[], env: NodeJS.ProcessEnv = process.env): GatewayConfig {
+export function loadConfig(files: readonly string[], env: NodeJS.ProcessEnv = process.env, onFile?: OnFile): GatewayConfig {
+  for (const file of files) onFile?.(resolve(file), null)
   const sources = files.map(readSource)
   const unread = sources.flatMap(source => source.mistakes)
   // A file that could not be read at all may hold what would be missed in the others.
@@ -22,7 +25,7 @@ export function loadConfig(files: readonly string[], env: NodeJS.ProcessEnv = pr
 
   const value = sources.reduce<unknown>((merged, source) => mergeOptions(configSchema, merged, source.value), undefined)
   const baseDirOf = (path: ConfigPath) => dirname(ownerOf(path, sources)?.file ?? '.')
-  const judged = judgeOptions(value ?? {}, { env, baseDirOf })
+  const judged = judgeOptions(value ?? {}, { env, baseDirOf, onFile })
   if ('config' in judged && unread.length === 0) return judged.config
 
   const placed = 'config' in judged ? [] : judged.mistakes.map(mistake => place(mistake, sources))

@@ -18,6 +18,8 @@ export interface OutsideDeps {
   readonly env: NodeJS.ProcessEnv
   /** Relative paths start here: the folder of the file in which the reference stands. */
   readonly baseDir: string
+  /** Told the absolute path of a file before it is read, whatever becomes of that. */
+  readonly onFile?: ((file: string) => void) | undefined
 }
 
 /** Reads the text of `{ env: NAME }` or `{ file: path }`, without the newline that editors leave at the end. */
@@ -28,11 +30,16 @@ export function readReference(reference: Reference, deps: OutsideDeps): Outside<
   if (typeof name !== 'string' || name === '')
     return { problem: `must name ${env === undefined ? 'a path' : 'a variable'} in ${env === undefined ? 'file' : 'env'}` }
 
-  const found = env === undefined ? readText(resolve(deps.baseDir, name)) : readVariable(name, deps.env)
+  const found = env === undefined ? readNamed(resolve(deps.baseDir, name), deps) : readVariable(name, deps.env)
   if ('problem' in found) return found
   const value = found.value.replace(/\r?\n$/, '')
   const source = env === undefined ? `the file ${printable(name)}` : `the environment variable ${printable(name)}`
   return value === '' ? { problem: `${source} is empty` } : { value }
+}
+
+function readNamed(path: string, { onFile }: OutsideDeps): Outside<string> {
+  onFile?.(path)
+  return readText(path)
 }
 
 /** Reads a file as UTF-8. */

@@ -1,4 +1,4 @@
-import { createPrivateKey, type JsonWebKey, type KeyObject } from 'node:crypto'
+import { createPrivateKey, createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto'
 import type { ClientAuth } from './config.ts'
 import { isMap } from './schema-forms.ts'
 
@@ -34,6 +34,11 @@ export function readSigningKey(text: string): SigningKey | { readonly problem: s
     return { problem: `is a JWK for another algorithm (alg) than ${algorithm}: register the key for that one` }
   if (use !== undefined && use !== 'sig') return { problem: 'is a JWK that is not for signing (use)' }
   return { key, algorithm, ...(typeof kid === 'string' && kid !== '' && { keyId: kid }) }
+}
+
+/** The same text for every writing of one key; DER keeps how the public part was written, or that it was not. */
+export function fingerprintOf(key: KeyObject): string {
+  return JSON.stringify(createPublicKey(key).export({ format: 'jwk' }))
 }
 
 function readJwk(text: string): Readonly<Record<string, unknown>> | null {

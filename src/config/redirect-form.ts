@@ -43,7 +43,7 @@ export function redirectProblem(text: string): string | null {
   if (scheme === undefined || !scheme.includes('.')) {
     return 'must be loopback, an http URI of this machine, an https URI, or one of a scheme of the application such as com.example.app:/callback'
   }
-  return /^[a-z0-9+.-]+:\/[A-Za-z0-9._~/-]*$/.test(text) ? null : 'must be the scheme, :/ and a path of letters, digits and . _ ~ - /'
+  return /^[a-z0-9+.-]+:\/(?!\/)[A-Za-z0-9._~/-]*$/.test(text) ? null : 'must be the scheme, :/ and a path of letters, digits and . _ ~ - /'
 }
 
 function httpProblem(text: string): string | null {

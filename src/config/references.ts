@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { ConfigPath, Mistake } from './mistakes.ts'
-import { readReference } from './outside.ts'
+import { type OutsideDeps, readReference } from './outside.ts'
 import { childOf, type Forms, formsOf, isMap, mayComeFromOutside } from './schema-forms.ts'
 
 /** Options whose value is a secret, by the schema of the value; the few of which not every value is one can tell. */
@@ -10,6 +10,15 @@ export interface ReferenceDeps {
   readonly env: NodeJS.ProcessEnv
   /** The folder of the file in which a path stands. */
   readonly baseDirOf: (path: ConfigPath) => string
+  readonly onFile?: OnFile | undefined
+}
+
+/** Told of each file that is read: which, and for which option; null for a file of the configuration itself. */
+export type OnFile = (file: string, option: ConfigPath | null) => void
+
+/** What reading a reference needs, where it stands. */
+export function outsideOf({ env, baseDirOf, onFile }: ReferenceDeps, path: ConfigPath): OutsideDeps {
+  return { env, baseDir: baseDirOf(path), onFile: onFile && (file => onFile(file, path)) }
 }
 
 /**
@@ -55,7 +64,7 @@ export function resolveReferences(
       mistakes.push({ path, message: 'must be a single value, or { env: NAME } or { file: path } and nothing else' })
       return undefined
     }
-    const found = readReference(node, { env: deps.env, baseDir: deps.baseDirOf(path) })
+    const found = readReference(node, outsideOf(deps, path))
     if ('value' in found) return found.value
     mistakes.push({ path, message: found.problem })
     return undefined

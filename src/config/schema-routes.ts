@@ -1,6 +1,7 @@
 import { METHODS } from 'node:http'
 import { z } from 'zod'
 import { nearestName } from './nearest.ts'
+import { assertion } from './schema-assertion.ts'
 import { claimDemands, claimName, scopes } from './schema-provider.ts'
 import { token } from './schema-token.ts'
 import { upstream } from './schema-upstream.ts'
@@ -56,6 +57,11 @@ export const route = z.strictObject({
     .record(headerName(), claimName())
     .default({})
     .describe('Header name to the claim that it carries; sub and provider are always there. Not with access: anyone.'),
+  assertion: assertion
+    .optional()
+    .describe(
+      'Tells the upstream who is signed in by X-Auth-Assertion too, a JWT of 60 seconds. Not with access: anyone. Without it: no such header.',
+    ),
   setHeaders: z
     .record(headerName(), headerValue())
     .default({})
@@ -101,6 +107,7 @@ const ownHeaders = new Set([
     'set-cookie',
     'forwarded',
     'via',
+    'x-auth-assertion',
     'x-request-id',
     'traceparent',
     'tracestate',

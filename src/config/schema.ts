@@ -1,8 +1,10 @@
 import { isIP } from 'node:net'
 import { z } from 'zod'
 import { admin } from './schema-admin.ts'
+import { assertionKeys } from './schema-assertion.ts'
 import { forwardAuth } from './schema-forward-auth.ts'
 import { native } from './schema-native.ts'
+import { probes } from './schema-probes.ts'
 import { provider, providerId } from './schema-provider.ts'
 import { route } from './schema-routes.ts'
 import { session } from './schema-session.ts'
@@ -51,6 +53,7 @@ const ownPath = () => path().refine(value => value !== '/', { error: 'must not b
 export const configSchema = z.strictObject({
   origins: distinct(origin()).min(1).describe('The origins that browsers see; the first is the default; https unless on loopback.'),
   listen: listen.prefault({}).describe('Where the gateway listens.'),
+  probes: probes.optional().describe('Where Kubernetes and Prometheus ask, on a port of its own: nowhere, unless this section is there.'),
   admin: admin.optional().describe('Where administrators call, on a port of its own: nowhere, unless this section is there.'),
   forwardAuth: forwardAuth
     .optional()
@@ -68,6 +71,9 @@ export const configSchema = z.strictObject({
     .refine(providers => Object.keys(providers).length > 0, { error: 'must have at least one provider' })
     .describe('Provider id to provider, in the order of the chooser page.'),
   session: session.describe('Sessions: where they are kept, under which keys, and for how long.'),
+  assertionKeys: assertionKeys
+    .optional()
+    .describe('Keys that sign X-Auth-Assertion; the first signs, all are published. Without it: no route can have assertion.'),
   csrf: csrf.prefault({}).describe('Cross-site requests.'),
   logout: z
     .strictObject({ landing: landing.optional().describe('Path to go to after signing out. Without it: a page that says so.') })

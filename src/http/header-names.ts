@@ -8,6 +8,9 @@ export function normaliseName(name: string): string {
   return name.toLowerCase().replace(/[^a-z0-9]/g, '-')
 }
 
+/** Who a request is for, signed by us (src/request/assertion.ts). A client's own is dropped as all of X-Auth-* is. */
+export const assertionHeader = 'x-auth-assertion'
+
 /** RFC 9110 §7.6.1, with those that nobody names in Connection although they mean only this hop. */
 export const hopByHop: ReadonlySet<string> = new Set([
   'connection',

@@ -3,7 +3,7 @@ import type { RouteRule } from '../config/config.ts'
 import { GatewayError } from '../errors.ts'
 import { withoutCookies } from './cookies.ts'
 import type { Exchange } from './exchange.ts'
-import { hopByHop, isProxyWord, normaliseName } from './header-names.ts'
+import { assertionHeader, hopByHop, isProxyWord, normaliseName } from './header-names.ts'
 import { addIdentityHeaders, type Person } from './identity-headers.ts'
 
 export interface UpstreamRequest {
@@ -14,6 +14,8 @@ export interface UpstreamRequest {
   readonly person: Person | null
   /** The value of Authorization; null for none. */
   readonly authorization: string | null
+  /** The value of X-Auth-Assertion; null for none. */
+  readonly assertion: string | null
   /** Content-Length of the body as it will be sent; null for chunked and for none. */
   readonly contentLength: string | null
 }
@@ -67,7 +69,7 @@ export function createUpstreamHeaders(route: RouteRule, deps: RequestHeaderDeps)
     return does
   }
 
-  return function buildUpstreamHeaders({ rawHeaders, headers, exchange, person, authorization, contentLength }) {
+  return function buildUpstreamHeaders({ rawHeaders, headers, exchange, person, authorization, assertion, contentLength }) {
     const list: string[] = []
     const nominated = nominatedBy(headers.connection)
     for (let i = 0; i < rawHeaders.length; i += 2) {
@@ -78,7 +80,10 @@ export function createUpstreamHeaders(route: RouteRule, deps: RequestHeaderDeps)
       const cookies = withoutCookies(headers.cookie, deps.isOwnCookie)
       if (cookies !== '') list.push('cookie', cookies)
     }
-    if (typeof headers.traceparent === 'string' && isTraceparent(headers.traceparent)) {
+    if (exchange.trace !== null) {
+      list.push('traceparent', exchange.trace.traceparent)
+      if (exchange.trace.tracestate !== '') list.push('tracestate', exchange.trace.tracestate)
+    } else if (typeof headers.traceparent === 'string' && isTraceparent(headers.traceparent)) {
       list.push('traceparent', headers.traceparent)
       if (typeof headers.tracestate === 'string') list.push('tracestate', headers.tracestate)
     }
@@ -86,6 +91,7 @@ export function createUpstreamHeaders(route: RouteRule, deps: RequestHeaderDeps)
     if (route.preserveHost) list.push('host', exchange.target.origin.authority)
     if (contentLength !== null) list.push('content-length', contentLength)
     if (authorization !== null) list.push('authorization', authorization)
+    if (assertion !== null) list.push(assertionHeader, assertion)
     if (person !== null && identityHeaders.length > 0) addIdentityHeaders(list, identityHeaders, person)
     const origin = origins.get(exchange.target.origin.href) ?? describeOrigin(exchange.target.origin)
     list.push('forwarded', `for=${forwardedNode(exchange.clientAddress)}${origin.forwarded}`, 'x-forwarded-for', exchange.clientAddress)

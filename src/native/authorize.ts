@@ -9,6 +9,7 @@ import { GatewayError } from '../errors.ts'
 import type { AddressBrake } from '../http/address-brake.ts'
 import type { Provider } from '../oidc/provider.ts'
 import { chooserPage } from '../pages/chooser-page.ts'
+import { handOffPage } from '../pages/hand-off-page.ts'
 import type { Attempts, CodeAnswer, NativeAsk } from '../session/attempts.ts'
 import { toOAuthError } from './answer-error.ts'
 import { type RequestReader, readResponseMode } from './authorization-request.ts'
@@ -102,6 +103,8 @@ export function createBegin({ config, native, providers, attempts, cookies }: Be
     const { state, nonce, verifier } = attempt
     const url = await provider.authorizationUrl({ redirectUri: callbackUri(config, origin, id), state, nonce, verifier, params })
     cookies.give(req, res, ticket, responseMode)
+    // A redirect would be held to the `form-action 'self'` of our page with the form.
+    if (ask.device !== null) return sendPage(res, handOffPage({ brand: config.pages, purpose: 'signed_out', to: url.href }))
     redirect(res, 302, url.href)
   }
 }

@@ -7,7 +7,8 @@ import { readLoopback } from '../config/redirect-form.ts'
  */
 export function mayRedirect({ redirects }: NativeClient, uri: string): boolean {
   const asked = readLoopback(uri)
-  if (asked === null) return redirects.includes(uri) && !uri.startsWith('http:')
+  // The word stands for addresses, and is none.
+  if (asked === null) return uri !== 'loopback' && !uri.startsWith('http:') && redirects.includes(uri)
   if (asked.port === null) return false
   // `loopback` stands for the two addresses that are this machine whatever a name server says (RFC 8252 §8.3).
   if (asked.host !== 'localhost' && redirects.includes('loopback')) return true

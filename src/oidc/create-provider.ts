@@ -10,7 +10,7 @@ import { createRedeem } from './redeem.ts'
 import { createRefresh } from './refresh.ts'
 import { createRevoke } from './revoke.ts'
 import { createServiceTokens } from './service-tokens.ts'
-import { createWire } from './wire.ts'
+import { createWire, type OnCall } from './wire.ts'
 
 export interface ProviderDeps {
   readonly config: ProviderConfig
@@ -30,6 +30,7 @@ export interface ProviderDeps {
    * `provider_keys_unavailable`, `provider_userinfo_failed`, `provider_claims_elsewhere`.
    */
   readonly log?: (event: string, fields: LogFields) => void
+  readonly onCall?: OnCall
 }
 
 /**
@@ -38,7 +39,7 @@ export interface ProviderDeps {
  */
 export function createProvider(options: ProviderDeps): Provider {
   const { config, keepClaims, showsIdToken = false, audiences = [], now, log = () => undefined } = options
-  const wire = createWire(config)
+  const wire = createWire(config, options.onCall)
   const metadata = createMetadata({ config, wire, clientAuth: createClientAuth(config, now), now, log })
   const keepsIdToken = showsIdToken || config.logout.hint === 'id_token_hint'
   const deps = { config, metadata, wire, keepClaims, keepsIdToken, audiences, now, log }

@@ -32,7 +32,7 @@ const nowhere = /^(169\.254\.|0\.|\[(::|fe[89ab][0-9a-f]:.*|fd00:ec2::.*|(::ffff
  * @throws {GatewayError} `idp_unavailable` (reasons `unreachable`, `timeout`, `answer_too_large`,
  *   `not_json`, `insecure_endpoint`)
  */
-export function createWire(config: ProviderConfig): CustomFetch {
+export function createWire(config: ProviderConfig, onCall: OnCall = () => {}): CustomFetch {
   const issuer = new URL(config.issuer)
   const { ca, cert, key } = config.tls ?? {}
   const agent = new Agent({
@@ -77,6 +77,8 @@ export function createWire(config: ProviderConfig): CustomFetch {
     // One clock for connecting, waiting and reading. The library has its own, in whole seconds and for the
     // answer's head alone; it is not used.
     const signal = AbortSignal.timeout(config.timeoutMs)
+    const startedAt = performance.now()
+    let isAnswered = false
     try {
       const { statusCode, headers, body } = await request(target, {
         dispatcher: agent,
@@ -85,14 +87,21 @@ export function createWire(config: ProviderConfig): CustomFetch {
         body: options.body === undefined || options.body === null ? null : String(options.body),
         signal,
       })
-      return { status: statusCode, headers, body: await readAll(body) }
+      const answer = { status: statusCode, headers, body: await readAll(body) }
+      isAnswered = statusCode < 500
+      return answer
     } catch (error) {
       if (error instanceof TooLarge) throw idpUnavailable(config, 'answer_too_large', 'sent more than 1 MiB')
       if (signal.aborted) throw idpUnavailable(config, 'timeout', `did not answer within ${config.timeoutMs} ms`)
       throw idpUnavailable(config, 'unreachable', 'cannot be reached', error)
+    } finally {
+      onCall(performance.now() - startedAt, isAnswered)
     }
   }
 }
+
+/** Told of each call: how long it took, ms, and whether it was answered, with whatever is not the IdP's own failure. */
+export type OnCall = (ms: number, isAnswered: boolean) => void
 
 class TooLarge extends Error {}
 

@@ -45,9 +45,11 @@ export type Audit = (event: AuditEvent, fields: LogFields) => void
  *
  * @param subjectKey with it, subjects are written as HMAC-SHA-256 (base64url), so that lines of one person
  *   still go together, yet name nobody
+ * @param onLine told of every line, with the subject as it is
  */
-export function createAudit(log: Log, subjectKey: Buffer | null): Audit {
+export function createAudit(log: Log, subjectKey: Buffer | null, onLine: Audit = () => {}): Audit {
   return function audit(event, fields) {
+    onLine(event, fields)
     const { sub, ...others } = fields
     if (sub === undefined) return log.write('info', event, others)
     const subject = subjectKey === null ? sub : createHmac('sha256', subjectKey).update(sub).digest('base64url')

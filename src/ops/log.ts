@@ -32,6 +32,13 @@ export function createLog(options: { readonly level: string; readonly destinatio
   }
 }
 
+export interface Output extends DestinationStream {
+  /** Opens the file anew under its name: whoever rotates it has moved it away. What stood in no line yet follows there. */
+  reopen(): void
+  /** Writes what waits, and lets go of the file. */
+  end(): void
+}
+
 // About a minute of lines at 1000 requests a second. Beyond, lines are lost rather than memory.
 const mostWaitingBytes = 16 * 1024 * 1024
 
@@ -41,7 +48,7 @@ const mostWaitingBytes = 16 * 1024 * 1024
  *
  * @param onFailure told once when writing begins to fail; after the next line that is written it may be told again
  */
-export function openOutput(output: 'stdout' | { readonly file: string }, onFailure: (error: Error) => void = () => {}): DestinationStream {
+export function openOutput(output: 'stdout' | { readonly file: string }, onFailure: (error: Error) => void = () => {}): Output {
   const where = output === 'stdout' ? { dest: 1 } : { dest: output.file, mkdir: true }
   const stream = pino.destination({ ...where, sync: false, maxLength: mostWaitingBytes })
   const { flushSync } = stream

@@ -1,6 +1,7 @@
 import type { Audit } from './audit.ts'
 import type { LogFields } from './fields.ts'
 import type { Log } from './log.ts'
+import type { RequestTrace } from './tracing.ts'
 
 /** Who a request acts for, once that is known. */
 export interface Subject {
@@ -18,10 +19,17 @@ export interface Trail {
   readonly method: string
   readonly clientAddress: string
   readonly userAgent: string | undefined
+  /** Epoch ms. */
   readonly startedAt: number
+  /** The same moment by the clock of the metrics, ms. */
+  readonly arrivedAt: number
+  /** Null where nobody traces. */
+  readonly trace: RequestTrace | null
   /** The route's configured path, or the name of one of our endpoints. Never the requested path. */
   route: string | undefined
   subject: Subject | undefined
+  /** What became of it: `ok`, the code of an error, or how an answer that had begun did not come to its end. */
+  outcome: string
 }
 
 /** The fields that every line about a request carries. */

@@ -6,8 +6,10 @@ import type { Exchange } from '../http/exchange.ts'
 import { normaliseName } from '../http/header-names.ts'
 import { createUpstreamHeaders } from '../http/request-headers.ts'
 import { type ClientHeaders, clientTrailers, createClientHeaders, type UpstreamFields } from '../http/response-headers.ts'
+import type { Metrics } from '../ops/metrics.ts'
 import type { SignedIn } from '../session/session.ts'
 import type { Watch } from '../session/watch.ts'
+import type { AssertionFor } from './assertion.ts'
 import type { Caller } from './caller.ts'
 import { RequestBody, readFraming } from './forward-body.ts'
 import { type ForwardOutcome, Relay } from './relay.ts'
@@ -20,6 +22,8 @@ export interface ForwardDeps {
   readonly cors: Cors
   readonly pools: UpstreamPools
   readonly watch: Pick<Watch, 'add'>
+  readonly metrics: Pick<Metrics, 'clock' | 'upstream'>
+  readonly assertionFor: AssertionFor
 }
 
 /**
@@ -56,7 +60,7 @@ type ForwardOnRoute = (
  *   `upstream_timeout`, `upstream_invalid_response`
  */
 export function createForward(deps: ForwardDeps): Forward {
-  const { config, cors, pools, watch } = deps
+  const { config, cors, pools, watch, metrics, assertionFor } = deps
   const isOwnCookie = createOwnCookieTest(config.session.cookie)
   const identityNames = new Set(config.routes.flatMap(route => Object.keys(route.identityHeaders).map(normaliseName)))
   const hasAllowedOrigins = config.csrf.allowedOrigins.length > 0
@@ -75,6 +79,8 @@ export function createForward(deps: ForwardDeps): Forward {
   function createToServers(route: RouteRule, server: ServerUpstream, clientHeaders: ClientHeaders): ForwardOnRoute {
     const upstreamPath = createUpstreamPath(route)
     const upstreamHeaders = createUpstreamHeaders(route, { isOwnCookie, identityNames })
+    const latency = metrics.upstream(route.path)
+    const assert = assertionFor(route)
     const namesPerson = Object.keys(route.identityHeaders).length > 0
     const [ordinary, stream] = [
       pools.addressesFor(server, route.timeouts, 'ordinary'),
@@ -97,6 +103,7 @@ export function createForward(deps: ForwardDeps): Forward {
           exchange,
           person: signedIn !== null && namesPerson ? personOf(signedIn) : null,
           authorization,
+          assertion: signedIn !== null && assert !== null ? assert(signedIn) : null,
           contentLength: framing.kind === 'length' ? framing.length : null,
         })
         const corsHeaders = cors.answerHeaders(req.headers)
@@ -118,6 +125,8 @@ export function createForward(deps: ForwardDeps): Forward {
           timeouts: route.timeouts,
           signedIn,
           watch,
+          latency,
+          clock: metrics.clock,
           withholds,
           clientHeaders: (status, fields) => clientHeaders({ status, fields, exchange, cors: corsHeaders }),
           clientTrailers: filterTrailers,

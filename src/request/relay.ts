@@ -3,6 +3,7 @@ import type { Dispatcher } from 'undici'
 import { GatewayError } from '../errors.ts'
 import { endStream } from '../http/end-stream.ts'
 import type { UpstreamFields } from '../http/response-headers.ts'
+import type { Latency } from '../ops/latency.ts'
 import type { SignedIn } from '../session/session.ts'
 import type { Watch } from '../session/watch.ts'
 import type { RequestBody } from './forward-body.ts'
@@ -37,6 +38,8 @@ export interface RelayParts {
   /** Null on a route without a session, and for who has none. */
   readonly signedIn: SignedIn | null
   readonly watch: Pick<Watch, 'add'>
+  readonly latency: Latency
+  readonly clock: () => number
   /** Asked about a 401, before anything is passed on. */
   readonly withholds: ((challenge: UpstreamFields[string]) => boolean) | undefined
   readonly clientHeaders: (status: number, fields: UpstreamFields) => string[]
@@ -66,6 +69,7 @@ export class Relay implements Passenger {
   #status: number | null = null
   #length = -1
   #hasWritten = false
+  #sentAt = 0
   #isEventStream = false
   #informational = 0
   #isSettled = false
@@ -84,6 +88,7 @@ export class Relay implements Passenger {
 
   #send(pool: UpstreamPool, overNewConnection: boolean): void {
     this.#pool = pool
+    this.#sentAt = this.#parts.clock()
     if (!overNewConnection && pool.active >= pool.connections) this.#arm('upstream_busy', this.#parts.timeouts.headersMs)
     pool.send(this.#parts.request, this, overNewConnection)
   }
@@ -113,6 +118,7 @@ export class Relay implements Passenger {
     const { req, res, signedIn } = this.#parts
     this.#disarm()
     this.#pool.health.answered()
+    this.#parts.latency.observe(this.#parts.clock() - this.#sentAt)
     res.writeHead(status, this.#parts.clientHeaders(status, fields))
     this.#status = status
     if (req.method === 'HEAD' || status === 204 || status === 304) return

@@ -51,9 +51,9 @@ export function createSessionStage(deps: SessionStageDeps) {
       if (client !== undefined && clients.has(client.id)) return family.signedIn
     }
     if (family.state === 'none') deps.brake.count(clientAddress)
-    const reason = family.state === 'ended' ? family.reason : 'unknown_handle'
+    const why = family.state === 'ended' ? { reason: family.reason } : { reason: 'unknown_handle' }
     throw new GatewayError('invalid_handle', 'the handle opens no session', {
-      reason,
+      ...why,
       headers: { 'www-authenticate': handleChallenge(target.origin.href, route, { error: 'invalid_token' }) },
     })
   }

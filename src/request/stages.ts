@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { GatewayConfig, RouteRule } from '../config/config.ts'
+import { createOwnPathTest } from '../config/own-paths.ts'
 import { GatewayError } from '../errors.ts'
 import { clientAddress, createTrustedProxies } from '../http/client-address.ts'
 import { type Cors, isPreflight } from '../http/cors.ts'
@@ -10,6 +11,8 @@ import type { RequestHead } from '../http/request-head.ts'
 import { requestId } from '../http/request-id.ts'
 import { readTarget } from '../http/target.ts'
 import { describeFailure, type Log } from '../ops/log.ts'
+import type { Metrics } from '../ops/metrics.ts'
+import type { BeginTrace } from '../ops/tracing.ts'
 import { type Trail, writeRequest } from '../ops/trail.ts'
 import { bringsHandle } from '../session/handle.ts'
 import type { SignedIn } from '../session/session.ts'
@@ -31,6 +34,8 @@ export interface StageDeps extends CallerDeps, SessionStageDeps {
   readonly cors: Cors
   readonly forward: Forward
   readonly refuse: Refuse
+  readonly metrics: Metrics
+  readonly beginTrace: BeginTrace
 }
 
 export type Stages = ReturnType<typeof createStages>
@@ -39,16 +44,22 @@ type Withheld = Extract<ForwardOutcome, { readonly result: 'unauthorized' }>
 
 /** Binds the stages of a request to one configuration. Each is a plain function; gateway.ts has their order. */
 export function createStages(deps: StageDeps) {
-  const { config, cors, now } = deps
+  const { config, cors, now, metrics, beginTrace } = deps
   const proxies = createTrustedProxies(config.listen.trustedProxies)
   const checkCrossSite = refuseCrossSite(config.csrf)
   const { nobody, readPresented, readHeld, readSession } = createSessionStage(deps)
-  const ownPrefix = `${config.paths.base}/`
+  const isOwnPath = createOwnPathTest(config.paths.base)
 
   function admit(target: Target, method: string): RouteRule {
     const route = matchRoute(config.routes, target)
     admitMethod(route, method)
     return route
+  }
+
+  function closeTrail(trail: Trail, res: ServerResponse): void {
+    metrics.request(trail.route, trail.outcome)
+    trail.trace?.end({ route: trail.route, status: res.statusCode, outcome: trail.outcome })
+    writeRequest(deps.log, trail, res.statusCode, now)
   }
 
   const callers = createCallerStage(deps)
@@ -62,20 +73,24 @@ export function createStages(deps: StageDeps) {
         clientAddress: clientAddress(req, proxies),
         userAgent: req.headers['user-agent'],
         startedAt: now(),
+        arrivedAt: metrics.clock(),
+        trace: beginTrace(req),
         route: undefined,
         subject: undefined,
+        outcome: 'ok',
       }
     },
 
     readExchange(req: RequestHead, trail: Trail): Exchange {
       refuseRepeatedHeaders(req)
       const target = readTarget(req, { origins: config.servedOrigins, proxies })
-      const { requestId, method, clientAddress } = trail
+      const { requestId, method, clientAddress, trace } = trail
       // A program that signs in by a handle gets JSON, whatever it says that it accepts.
-      return { requestId, method, clientAddress, target, isNavigation: isNavigation(req) && !bringsHandle(req.headers.authorization) }
+      const isPerson = isNavigation(req) && !bringsHandle(req.headers.authorization)
+      return { requestId, method, clientAddress, target, isNavigation: isPerson, trace }
     },
 
-    isOurs: ({ target }: Exchange) => target.path.startsWith(ownPrefix) || target.path === config.paths.base,
+    isOurs: ({ target }: Exchange) => isOwnPath(target.path),
 
     findRoute({ target }: Exchange, trail: Trail): RouteRule {
       const route = matchRoute(config.routes, target)
@@ -97,7 +112,7 @@ export function createStages(deps: StageDeps) {
     answerPreflight(req: IncomingMessage, res: ServerResponse, route: RouteRule, trail: Trail): void {
       res.writeHead(204, [...cors.preflightHeaders(req.headers, route.methods), 'x-request-id', trail.requestId])
       res.end()
-      writeRequest(deps.log, trail, res.statusCode, now)
+      closeTrail(trail, res)
     },
 
     /** On a route that takes anyone nobody looks at the cookie: it outlives an outage of the store. */
@@ -126,6 +141,9 @@ export function createStages(deps: StageDeps) {
 
     freshToken: callers.freshToken,
 
+    /** The request is let in, with all that it needs. */
+    noteAdmitted: (trail: Trail) => metrics.added.observe(metrics.clock() - trail.arrivedAt),
+
     forward(req: IncomingMessage, res: ServerResponse, exchange: Exchange, route: RouteRule, caller: Caller) {
       if (caller.signedIn === null) return deps.forward(req, res, exchange, route, caller)
       return deps.forward(req, res, exchange, route, caller, challenge => unauthorized.withholds(req, route, caller, challenge))
@@ -136,14 +154,16 @@ export function createStages(deps: StageDeps) {
 
     refuse: deps.refuse,
 
-    /** The upstream broke off after its answer had begun: the status alone would not say so. */
-    noteCut(trail: Trail, route: RouteRule, outcome: ForwardOutcome): void {
+    /** What the status alone would not say: either side broke off after the answer had begun. */
+    noteOutcome(trail: Trail, route: RouteRule, outcome: ForwardOutcome): void {
+      if (outcome.result === 'answered' || outcome.result === 'stream_ended') return
+      trail.outcome = outcome.result
       if (outcome.result !== 'cut') return
       const failure = describeFailure(outcome.error)
       deps.log.write('warn', 'answer_cut', { request_id: trail.requestId, route: route.path, upstream: outcome.upstream, ...failure })
     },
 
-    closeTrail: (trail: Trail, res: ServerResponse) => writeRequest(deps.log, trail, res.statusCode, now),
+    closeTrail,
 
     /** For our own endpoints: whether a GET for this target reaches a page. */
     isPage(target: Target): boolean {

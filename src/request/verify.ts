@@ -4,14 +4,17 @@ import { GatewayError } from '../errors.ts'
 import { createTrustedProxies } from '../http/client-address.ts'
 import { createOwnCookieTest, withoutCookies } from '../http/cookies.ts'
 import type { Exchange } from '../http/exchange.ts'
+import { assertionHeader } from '../http/header-names.ts'
 import { addIdentityHeaders } from '../http/identity-headers.ts'
 import type { SignedIn } from '../session/session.ts'
 import { type AskedRequest, admitAsked, createReadAsked } from './asked.ts'
+import type { AssertionFor } from './assertion.ts'
 import type { Caller } from './caller.ts'
 import type { Refuse } from './refuse.ts'
 
 export interface VerificationDeps {
   readonly config: GatewayConfig
+  readonly assertionFor: AssertionFor
   readonly refuse: Refuse
 }
 
@@ -23,11 +26,13 @@ export type Verification = NonNullable<ReturnType<typeof createVerification>>
  *
  * @returns null where the configuration has no forward-auth
  */
-export function createVerification({ config, refuse }: VerificationDeps) {
+export function createVerification({ config, assertionFor, refuse }: VerificationDeps) {
   if (config.forwardAuth === undefined) return null
   const isOwnCookie = createOwnCookieTest(config.session.cookie)
   const identityNames = new Set(config.routes.flatMap(route => Object.keys(route.identityHeaders).map(name => name.toLowerCase())))
   const identityHeaders = new Map(config.routes.map(route => [route, Object.entries(route.identityHeaders).flat()]))
+
+  const assertions = new Map(config.routes.map(route => [route, assertionFor(route)]))
 
   return {
     readAsked: createReadAsked(config.forwardAuth.dialect, createTrustedProxies(config.listen.trustedProxies)),
@@ -45,7 +50,8 @@ export function createVerification({ config, refuse }: VerificationDeps) {
      */
     allow(asked: AskedRequest, res: ServerResponse, { requestId }: Exchange, route: RouteRule, { signedIn, authorization }: Caller): void {
       const cookies = asked.headers.cookie === undefined ? '' : withoutCookies(asked.headers.cookie, isOwnCookie)
-      const headers = ['authorization', authorization ?? '', 'cookie', cookies]
+      const assertion = signedIn === null ? undefined : assertions.get(route)?.(signedIn)
+      const headers = ['authorization', authorization ?? '', 'cookie', cookies, assertionHeader, assertion ?? '']
 
       const identity: string[] = []
       if (signedIn !== null) addIdentityHeaders(identity, identityHeaders.get(route) ?? [], personOf(signedIn))

@@ -20,6 +20,8 @@ export interface LeaseDeps {
   readonly now: () => number
   /** Resolves after so many ms. */
   readonly pause: (ms: number) => Promise<void>
+  /** Told how each turn came about. */
+  readonly onTurn?: (outcome: 'taken' | 'awaited' | 'busy') => void
 }
 
 export interface WithLease {
@@ -56,7 +58,7 @@ export interface WithLease {
  * long the provider takes; only the holder gives it back. It keeps others from asking the provider in vain, no
  * more: what is written is guarded by the vault's version.
  */
-export function createWithLease({ store, nextHolder, now, pause }: LeaseDeps): WithLease {
+export function createWithLease({ store, nextHolder, now, pause, onTurn = ignore }: LeaseDeps): WithLease {
   /** Holders that may have got what they asked for and were never told: a Redis that thaws does what was given up. */
   const unanswered = createRecent<string>({ limit: 4096, generationMs: spendingMs, now })
 
@@ -93,11 +95,19 @@ export function createWithLease({ store, nextHolder, now, pause }: LeaseDeps): W
     const holder = nextHolder()
     const giveUpAt = now() + leaseMs + patienceMs
     for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
-      if (await take(familyId, holder, leaseMs)) return await hold(familyId, holder, run)
-      if (now() >= giveUpAt) return 'busy'
+      if (await take(familyId, holder, leaseMs)) {
+        onTurn('taken')
+        return await hold(familyId, holder, run)
+      }
+      if (now() >= giveUpAt) {
+        onTurn('busy')
+        return 'busy'
+      }
       await pause(pauseMs)
       const found = await look()
-      if (found !== undefined) return found
+      if (found === undefined) continue
+      onTurn('awaited')
+      return found
     }
   }
 

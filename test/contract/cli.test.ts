@@ -224,7 +224,10 @@ describe('sallyport config explain', () => {
   it('knows the paths that the gateway answers itself', async () => {
     const ran = await explain('POST', '/auth/logout')
 
+    const keys = await explain('GET', '/.well-known/sallyport-jwks.json')
+
     assert.match(ran.out, / {2}answered by the gateway's own endpoints under \/auth/)
+    assert.match(keys.out, / {2}answered by the gateway, with the keys of X-Auth-Assertion/)
   })
 
   it('asks for a request, and for an origin that is configured', async () => {
@@ -248,13 +251,16 @@ describe('sallyport keys generate', () => {
   })
 
   it('makes keys that the gateway takes', async () => {
-    const [cookie, sealing, admin] = await Promise.all([
+    const [cookie, sealing, admin, assertion] = await Promise.all([
       sallyport(['keys', 'generate', '--json']),
       sallyport(['keys', 'generate', '--kind=sealing', '--json']),
       sallyport(['keys', 'generate', '--kind=admin', '--json']),
+      sallyport(['keys', 'generate', '--kind=assertion']),
     ])
 
-    const over = write('admin.yaml', 'admin: { tokens: [{ id: ops, env: ADMIN_TOKEN }] }\n')
+    write('assertion-key.pem', assertion.out)
+    const sections = ['admin: { tokens: [{ id: ops, env: ADMIN_TOKEN }] }', 'assertionKeys: [{ id: a1, file: assertion-key.pem }]']
+    const over = write('more-keys.yaml', `${sections.join('\n')}\n`)
     const env = { COOKIE_KEY: JSON.parse(cookie.out).key, SEALING_KEY: JSON.parse(sealing.out).key, ADMIN_TOKEN: JSON.parse(admin.out).key }
     const ran = await sallyport(['config', 'check', '--config', good, '--config', over], env)
 
@@ -263,12 +269,13 @@ describe('sallyport keys generate', () => {
       ['cookie', 'sealing', 'admin'],
     )
     assert.equal(ran.code, 0, ran.err)
+    assert.match(assertion.err, /assertionKeys/)
   })
 
   it('knows no other kind', async () => {
     const ran = await sallyport(['keys', 'generate', '--kind', 'api'])
 
-    assert.deepEqual(ran, { code: 2, out: '', err: 'sallyport: --kind is cookie, sealing or admin\n' })
+    assert.deepEqual(ran, { code: 2, out: '', err: 'sallyport: --kind is cookie, sealing, admin or assertion\n' })
   })
 
   it('starts without the schema, Express and the OpenID client', async () => {

@@ -85,17 +85,24 @@ describe('a question about a request that may pass', () => {
 
   // A proxy that copies what is there would let a client name itself where nothing is there.
   it('HDR-01 HDR-02 has every header that the proxy is to copy, once, empty where there is nothing to say', async () => {
-    const headers = [...script, 'X-Auth-User: mallory', 'X-Auth-Groups: ops', 'X-Auth-Name: mallory', 'Authorization: Bearer stolen']
-    const names = ['authorization', 'cookie', 'x-auth-user', 'x-auth-groups', 'x-auth-name']
+    const headers = [
+      ...script,
+      'X-Auth-User: mallory',
+      'X-Auth-Groups: ops',
+      'X-Auth-Name: mallory',
+      'Authorization: Bearer stolen',
+      'X-Auth-Assertion: a.b.c',
+    ]
+    const names = ['authorization', 'cookie', 'x-auth-assertion', 'x-auth-user', 'x-auth-groups', 'x-auth-name']
     const valuesOf = async (target: string) => {
       const answer = await ask(target, { headers })
       return [answer.status, ...names.flatMap(name => answer.all(name))]
     }
 
-    assert.deepEqual(await valuesOf('/reports'), [200, '', '', 'a1', '', 'Alice Adams'])
-    assert.deepEqual(await valuesOf('/api/ops'), [200, '', '', '', 'ops,admin', ''])
-    assert.deepEqual(await valuesOf('/shop'), [200, '', '', 'a1', '', ''])
-    assert.deepEqual(await valuesOf('/'), [200, '', '', '', '', ''])
+    assert.deepEqual(await valuesOf('/reports'), [200, '', '', '', 'a1', '', 'Alice Adams'])
+    assert.deepEqual(await valuesOf('/api/ops'), [200, '', '', '', '', 'ops,admin', ''])
+    assert.deepEqual(await valuesOf('/shop'), [200, '', '', '', 'a1', '', ''])
+    assert.deepEqual(await valuesOf('/'), [200, '', '', '', '', '', ''])
   })
 
   it('CKE-12 has the cookies that are not ours', async () => {
@@ -201,7 +208,8 @@ describe('a question about a request that is refused', () => {
   })
 
   it("is answered 403 for the gateway's own endpoints, which the proxy must send to the public port", async () => {
-    for (const target of ['/auth', '/auth/login', '/auth/session', '/auth/none']) assertRefused(await ask(target), 403, 'no_route')
+    for (const target of ['/auth', '/auth/login', '/auth/session', '/auth/none', '/.well-known/sallyport-jwks.json'])
+      assertRefused(await ask(target), 403, 'no_route')
   })
 
   it('CSRF-06 is answered 403 for a preflight: a 200 would let it through', async () => {

@@ -4,12 +4,14 @@ import { once } from 'node:events'
 import { get, type IncomingMessage } from 'node:http'
 import { after, before, beforeEach, describe, it } from 'node:test'
 import fc from 'fast-check'
+import { decodeJwt, jwtVerify } from 'jose'
 import { parse } from 'yaml'
 import { dialects } from '../../src/request/dialects.ts'
 import { createMemoryStore } from '../../src/store/memory.ts'
+import { makeAssertionKey, publishedKeys } from '../support/assertions.ts'
 import { brokenStore } from '../support/broken-store.ts'
 import { type ForwardAuthPort, openForwardAuth } from '../support/forward-auth.ts'
-import { startGateway, type TestGateway } from '../support/gateway.ts'
+import { makeSecrets, startGateway, type TestGateway } from '../support/gateway.ts'
 import { type IdentityProvider, startIdentityProvider } from '../support/identity-provider.ts'
 import { type ProxyName, type ProxyProgram, sampleOf, startProxy } from '../support/proxy-program.ts'
 import { exchangeRaw, openSocket, readUntil } from '../support/raw-http.ts'
@@ -39,11 +41,15 @@ export function testProxy(name: ProxyName): void {
     const more = [
       { path: '/public', access: 'anyone' },
       { path: '/ops', kind: 'api', require: { claims: { groups: ['nobody'] } } },
+      { path: '/signed', assertion: { audience: 'https://orders.example' } },
       { path: '/deep', access: 'anyone', encodedSlash: 'pass' },
     ]
     const store = brokenStore(createMemoryStore({ now: Date.now }), away)
     const listen = { host: '127.0.0.1', port: 0, trustedProxies: ['127.0.0.1'] }
-    gateway = await startGateway({ idp, store, config: { listen, forwardAuth: { dialect: name }, routes: [...routes, ...more] } })
+    const secrets = { ...makeSecrets(), ASSERTION_KEY: makeAssertionKey() }
+    const assertionKeys = [{ id: 'a1', env: 'ASSERTION_KEY' }]
+    const config = { listen, forwardAuth: { dialect: name }, assertionKeys, routes: [...routes, ...more] }
+    gateway = await startGateway({ idp, store, secrets, config })
     const handler = gateway.forwardAuthHandler ?? assert.fail('no forward-auth')
     verify = await openForwardAuth(
       {
@@ -128,6 +134,27 @@ export function testProxy(name: ProxyName): void {
         assert.ok(!seen().rawHeaders.includes('mallory'), `${target} ${seen().rawHeaders}`)
       }
       assert.deepEqual([seen().all('x-auth-user'), seen().all('authorization'), seen().all('cookie')], [[], [], []])
+    })
+
+    it('HDR-16 gives the application a signed assertion where the route has one, and nobody another', async () => {
+      await alice.call('/signed')
+      const [assertion = '', ...more] = seen().all('x-auth-assertion')
+      // The keys come through the proxy too, without a session.
+      const keys = publishedKeys({ port: proxy.port, host })
+      const { payload } = await jwtVerify(assertion, keys, { issuer: gateway.origin, audience: 'https://orders.example' })
+      assert.deepEqual([more, payload.sub, payload.provider], [[], 'a1', 'main'])
+      assert.deepEqual([app.requests.length, questions.length], [1, 1])
+
+      const spellings = ['X-Auth-Assertion', 'X_Auth_Assertion', 'x_auth-assertion', 'X.Auth.Assertion']
+      const spoofed = Object.fromEntries(spellings.map(each => [each, 'mallory']))
+      for (const target of ['/signed', '/reports', '/api/orders', '/public']) {
+        await alice.call(target, { headers: spoofed })
+        assert.ok(!seen().rawHeaders.includes('mallory'), `${target} ${seen().rawHeaders}`)
+        const audiences = seen()
+          .all('x-auth-assertion')
+          .map(each => decodeJwt(each).aud)
+        assert.deepEqual(audiences, target === '/signed' ? ['https://orders.example'] : [], target)
+      }
     })
 
     it('HDR-12 A-109 lets no client say which request is judged', async () => {

@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { Writable } from 'node:stream'
+import type { SessionAdmin } from '../../src/admin/administered.ts'
 import { createAdmin } from '../../src/admin/create-admin.ts'
-import type { SessionAdmin } from '../../src/admin/session-admin.ts'
 import { GatewayError } from '../../src/errors.ts'
 import { closeServer, createAdminServer } from '../../src/listeners.ts'
 import { createAudit } from '../../src/ops/audit.ts'
@@ -68,12 +68,15 @@ export async function startAdminPort(): Promise<AdminPort> {
   const written: string[] = []
   const logTo = (list: Line[]) => createLog({ level: 'debug', destination: collect(list, written), now })
   const sessions = fakeSessions()
+  const secrets = [{ option: 'session.cookieKeys[0]', modifiedAt: clock.nowMs - 90_500 }]
 
   const tokens = [
     { id: 'ops', token },
     { id: 'helpdesk', token: otherToken },
   ]
-  const server = createAdminServer(createAdmin({ tokens, sessions, audit: createAudit(logTo(audit), null), log: logTo(lines), now }))
+  const server = createAdminServer(
+    createAdmin({ tokens, administered: { sessions, secrets, now }, audit: createAudit(logTo(audit), null), log: logTo(lines), now }),
+  )
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo

@@ -16,8 +16,12 @@ export interface GatewayProcess {
   readonly host: string
   /** Of the admin port; null where the configuration has none. */
   readonly adminPort: number | null
+  /** Its configuration, which it reads anew when it changes; beside it there is room for more. */
+  readonly file: string
   /** Log and audit as they were written so far. */
   readonly lines: readonly Line[]
+  /** Has it read its configuration now. */
+  hangUp(): void
   /** Asks it to end and waits until it has. Gives its exit code, null when a signal ended it. */
   stop(): Promise<number | null>
   /** Ends it at once, as a crash does. */
@@ -31,6 +35,8 @@ export interface GatewayProcessOptions {
   readonly config: Readonly<Record<string, unknown>>
   /** All of its environment. */
   readonly env: Readonly<Record<string, string>>
+  /** False where the store is not there yet. */
+  readonly waitsForStore?: boolean
 }
 
 const program = join(projectRoot, 'src/cli/main.ts')
@@ -43,7 +49,12 @@ process.once('exit', () => {
 })
 
 /** Starts one. Resolves when it listens and, with Redis, is connected to it; rejects with its complaints when it ends instead. */
-export async function startGatewayProcess({ host, config, env }: GatewayProcessOptions): Promise<GatewayProcess> {
+export async function startGatewayProcess({
+  host,
+  config,
+  env,
+  waitsForStore = usesRedis(config),
+}: GatewayProcessOptions): Promise<GatewayProcess> {
   const folder = await mkdtemp(join(tmpdir(), 'sallyport-gateway-'))
   const file = join(folder, 'gateway.yaml')
   await writeFile(file, JSON.stringify(config))
@@ -65,10 +76,9 @@ export async function startGatewayProcess({ host, config, env }: GatewayProcessO
   const find = (event: string) => lines.find(line => line.event === event)
 
   try {
-    await eventually(() => {
-      if (!isRunning(child)) throw new Error(`the gateway has ended: ${complaints}`)
-      return find('listening') !== undefined && (find('store_up') !== undefined || !usesRedis(config))
-    }, 30_000)
+    const isUp = () => find('listening') !== undefined && (find('store_up') !== undefined || !waitsForStore)
+    await eventually(() => isUp() || !isRunning(child), 30_000)
+    if (!isRunning(child)) throw new Error(`the gateway has ended: ${complaints}`)
   } catch (error) {
     child.kill('SIGKILL')
     throw error
@@ -84,7 +94,9 @@ export async function startGatewayProcess({ host, config, env }: GatewayProcessO
     port: Number(find('listening')?.port),
     host,
     adminPort: find('admin_listening') === undefined ? null : Number(find('admin_listening')?.port),
+    file,
     lines,
+    hangUp: () => void child.kill('SIGHUP'),
     stop: () => end('SIGTERM'),
     async kill() {
       await end('SIGKILL')

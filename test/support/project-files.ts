@@ -30,6 +30,6 @@ export function projectFiles(under = ''): string[] {
 }
 
 function ignoredNames(): Set<string> {
-  const folders = readProjectFile('.gitignore').match(/^[^*\n]+(?=\/$)/gm) ?? []
+  const folders = readProjectFile('.gitignore').match(/^[^*\n]+(?=\/?$)/gm) ?? []
   return new Set(['.git', ...folders])
 }

@@ -14,7 +14,9 @@ import { requestId } from '../../src/http/request-id.ts'
 import { readTarget } from '../../src/http/target.ts'
 import { createPublicServer } from '../../src/listeners.ts'
 import type { LogFields } from '../../src/ops/fields.ts'
+import { createMetrics } from '../../src/ops/metrics.ts'
 import { decideAccess } from '../../src/request/access.ts'
+import { createAssertionFor } from '../../src/request/assertion.ts'
 import { callerOf } from '../../src/request/caller.ts'
 import { refuseCrossSite } from '../../src/request/cross-site.ts'
 import { createForward } from '../../src/request/forward.ts'
@@ -80,7 +82,15 @@ export async function startRequestPath(options: RequestPathOptions): Promise<Req
   const proxies = createTrustedProxies(config.listen.trustedProxies)
   const checkCrossSite = refuseCrossSite(config.csrf)
   const cors = createCors(config.csrf.allowedOrigins)
-  const forward = createForward({ config, cors, pools, watch: options.watch ?? nobodyWatches })
+  const assertionFor = createAssertionFor({ keys: config.assertionKeys, now: options.now ?? Date.now })
+  const forward = createForward({
+    config,
+    cors,
+    pools,
+    watch: options.watch ?? nobodyWatches,
+    metrics: createMetrics({ now: Date.now }),
+    assertionFor,
+  })
   const cookieName = sessionCookieName(config.session.cookie)
   const outcomes: ForwardOutcome[] = []
   const errors: unknown[] = []
@@ -98,7 +108,14 @@ export async function startRequestPath(options: RequestPathOptions): Promise<Req
         return
       }
       admitMethod(route, method)
-      const exchange = { requestId: id, method, clientAddress: clientAddress(req, proxies), target, isNavigation: isNavigation(req) }
+      const exchange = {
+        requestId: id,
+        method,
+        clientAddress: clientAddress(req, proxies),
+        target,
+        isNavigation: isNavigation(req),
+        trace: null,
+      }
       if (route.access !== 'anyone' && req.headers.cookie?.includes(cookieName)) {
         checkCrossSite({ headers: req.headers, method, origin: target.origin, kind: route.kind, isNavigation: exchange.isNavigation })
       }

@@ -44,7 +44,7 @@ describe('a compiled configuration', () => {
     const config = compile()
 
     assert.deepEqual(config.listen, { host: '0.0.0.0', port: 8080, trustedProxies: [] })
-    assert.deepEqual(config.paths, { base: '/auth' })
+    assert.deepEqual(config.paths, { base: '/auth', native: '/oauth', device: '/device' })
     assert.deepEqual(config.session.cookie, { name: 'sallyport', insecure: false })
     assert.equal(config.session.idleTimeoutMs, 30 * 60_000)
     assert.equal(config.session.absoluteTimeoutMs, 12 * 3_600_000)
@@ -90,6 +90,7 @@ describe('a compiled configuration', () => {
       access: 'anyone',
       require: { scopes: [], claims: {}, acr: [] },
       token: null,
+      assertion: null,
       identityHeaders: {},
       setHeaders: {},
       timeouts: { connectMs: 2000, headersMs: 30_000, idleMs: 60_000 },

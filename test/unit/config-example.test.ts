@@ -8,6 +8,7 @@ import { loadConfig } from '../../src/config/load.ts'
 import type { ConfigPath } from '../../src/config/mistakes.ts'
 import { parseSource } from '../../src/config/yaml-source.ts'
 import { configPages, listOptions } from '../../tools/config-pages.ts'
+import { makeAssertionKey } from '../support/assertions.ts'
 import { makeCertificate } from '../support/certificate.ts'
 import { projectRoot } from '../support/project-files.ts'
 
@@ -32,6 +33,7 @@ describe('config/gateway.example.yaml', () => {
       'ca.crt': cert,
       'client-secret': makeKey(),
       'partner-key.pem': generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ type: 'pkcs8', format: 'pem' }),
+      'assertion-key.pem': makeAssertionKey(),
       'client.crt': client.cert,
       'client.key': client.key,
       'cookie-key': makeKey(),
@@ -54,6 +56,7 @@ describe('config/gateway.example.yaml', () => {
       SEALING_KEY_1: makeKey(),
       ORDERS_API_KEY: makeKey(),
       HELPDESK_TOKEN: makeKey(),
+      ASSERTION_KEY_2: makeAssertionKey(),
     }
 
     const config = loadConfig([join(folder, 'gateway.yaml')], env)
@@ -69,7 +72,7 @@ describe('config/gateway.example.yaml', () => {
   })
 
   it('is accepted with a cluster and with sentinels in place of one Redis', () => {
-    const env = { SEALING_KEY_1: makeKey(), ORDERS_API_KEY: makeKey(), HELPDESK_TOKEN: makeKey() }
+    const env = { SEALING_KEY_1: makeKey(), ORDERS_API_KEY: makeKey(), HELPDESK_TOKEN: makeKey(), ASSERTION_KEY_2: makeAssertionKey() }
     const without = (text: string) => everything.replace(/^ {4}url:.*\n/m, '').replace(new RegExp(text, 'm'), '')
     const variants = {
       'redis-cluster': without('^ {4}sentinel:.*\\n(?: {6}.*\\n)+ {4}database:.*\\n'),

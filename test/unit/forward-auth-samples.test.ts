@@ -5,7 +5,7 @@ import { projectFiles, readProjectFile } from '../support/project-files.ts'
 import { sampleOf } from '../support/proxy-program.ts'
 
 const gateway = parse(sampleOf('yaml')) as { routes: { identityHeaders?: Record<string, string> }[] }
-const copied = ['authorization', 'cookie', ...gateway.routes.flatMap(route => Object.keys(route.identityHeaders ?? {}))]
+const copied = ['authorization', 'cookie', 'x-auth-assertion', ...gateway.routes.flatMap(route => Object.keys(route.identityHeaders ?? {}))]
 const wanted = [...new Set(copied.map(name => name.toLowerCase()))].toSorted()
 
 /** What a sample names, sorted, in lower case. */
@@ -37,7 +37,7 @@ function envoySample() {
 }
 
 describe('the samples in docs/forward-auth.md', () => {
-  it('HDR-02 copy every header of the configuration beside them, and the two that are always there', () => {
+  it('HDR-02 copy every header of the configuration beside them, and the three that are always there', () => {
     assert.deepEqual(named(sampleOf('nginx'), /proxy_set_header (\S+) \$sallyport_/g), wanted)
     assert.deepEqual(named(sampleOf('caddyfile'), /request_header -([A-Z][A-Za-z-]+)$/gm), wanted)
     assert.deepEqual(named(sampleOf('caddyfile'), /request_header @\w+ (\S+)/g), wanted)

@@ -30,6 +30,7 @@ const exchange: Exchange = {
   clientAddress: '203.0.113.5',
   target: { origin: config.origins[0], path: '/api', query: '', hasEncodedSlash: false },
   isNavigation: false,
+  trace: null,
 }
 const alice: Person = { provider: 'main', sub: 'alice', claims: {} }
 
@@ -37,12 +38,13 @@ interface Sent {
   readonly lines?: readonly (readonly [string, string])[]
   readonly person?: Person | null
   readonly bearer?: string | null
+  readonly assertion?: string | null
   readonly route?: keyof typeof builders
   readonly from?: Partial<Exchange>
 }
 
 /** The header lines that the upstream gets, as Node would have handed the client's over. */
-function build({ lines = [], person = null, bearer = null, route = 'api', from = {} }: Sent): [string, string][] {
+function build({ lines = [], person = null, bearer = null, assertion = null, route = 'api', from = {} }: Sent): [string, string][] {
   const headers: Record<string, string> = {}
   for (const [name, value] of lines) {
     const lower = name.toLowerCase()
@@ -54,6 +56,7 @@ function build({ lines = [], person = null, bearer = null, route = 'api', from =
     exchange: { ...exchange, ...from },
     person,
     authorization: bearer === null ? null : `Bearer ${bearer}`,
+    assertion,
     contentLength: null,
   })
   return Array.from({ length: flat.length / 2 }, (_, i) => [flat[2 * i] ?? '', flat[2 * i + 1] ?? ''])

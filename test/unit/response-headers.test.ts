@@ -32,6 +32,7 @@ function build(fields: UpstreamFields, asked: Asked = {}): Map<string, string[]>
     clientAddress: '',
     target: { origin, path: '/', query: '', hasEncodedSlash: false },
     isNavigation: false,
+    trace: null,
   }
   const flat = createClientHeaders(routes[route], { isOwnCookie, hasAllowedOrigins })({ status, fields, exchange, cors })
   const found = new Map<string, string[]>()

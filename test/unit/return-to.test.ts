@@ -99,6 +99,7 @@ function route(path: string, kind: RouteRule['kind']): RouteRule {
     access: 'anyone',
     require: { scopes: [], claims: {}, acr: [] },
     token: null,
+    assertion: null,
     identityHeaders: {},
     setHeaders: {},
     timeouts: { connectMs: 1, headersMs: 1, idleMs: 1 },
