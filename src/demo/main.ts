@@ -18,8 +18,8 @@ export async function demo(args: readonly string[]): Promise<void> {
   await running.close()
 }
 
-/** How the commands are called from where the demo was: the installed program, or the one of this working copy. */
-const program = import.meta.url.endsWith('.ts') ? 'npx node src/cli/main.ts' : 'sallyport'
+/** How the commands are called from the repository, which is where the demo is. */
+const program = 'npx node src/cli/main.ts'
 
 function describe(running: Demo): string {
   return `${running.parts.gateway}

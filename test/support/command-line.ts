@@ -45,6 +45,8 @@ export interface Home {
 export interface StartOptions {
   readonly env?: NodeJS.ProcessEnv
   readonly input?: string
+  /** A program that is given this one as its arguments. */
+  readonly through?: string
 }
 
 function follow(child: ChildProcessWithoutNullStreams): Running {
@@ -74,7 +76,8 @@ export function createHome(t: TestContext): Home {
   }
 
   function start(args: readonly string[], options: StartOptions = {}): Running {
-    const child = spawn(process.execPath, [program, ...args], { env: { ...env, ...options.env }, stdio: ['pipe', 'pipe', 'pipe'] })
+    const [first = '', ...words] = [...(options.through === undefined ? [] : [options.through]), process.execPath, program, ...args]
+    const child = spawn(first, words, { env: { ...env, ...options.env }, stdio: ['pipe', 'pipe', 'pipe'] })
     t.after(() => child.kill('SIGKILL'))
     child.stdin.end(options.input ?? '')
     return follow(child)

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { readPrivate, removePrivate, UnsafeFileError, writePrivate } from './private-files.ts'
+import { describeFileTrouble, readPrivate, removePrivate, writePrivate } from './private-files.ts'
 import { type SecretPlace, StoreTrouble } from './secret-place.ts'
 
 /** Files that only this user can read, for machines without a keychain. */
@@ -27,17 +27,7 @@ export function createFilePlace(folder: string): SecretPlace {
     try {
       return work()
     } catch (error) {
-      if (error instanceof UnsafeFileError) throw new StoreTrouble('other', error.message)
-      const { code = 'unknown error' } = error as NodeJS.ErrnoException
-      throw new StoreTrouble('other', `${folder} cannot be used: ${sentences[code] ?? code}`)
+      throw new StoreTrouble('other', describeFileTrouble(folder, error))
     }
   }
-}
-
-const sentences: Readonly<Record<string, string>> = {
-  ENOSPC: 'the disk is full',
-  EDQUOT: 'the quota of this user is used up',
-  EROFS: 'the disk is read-only',
-  EACCES: 'this user may not write there',
-  EPERM: 'this user may not write there',
 }

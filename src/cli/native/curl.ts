@@ -7,7 +7,7 @@ import { runChild } from './child-process.ts'
 import { readCurlArguments } from './curl-arguments.ts'
 import { herePlace, type Place, stateFolder } from './folders.ts'
 import { findHeld } from './held.ts'
-import { ensurePrivateFolder } from './private-files.ts'
+import { ensurePrivateFolder, orNotStored } from './private-files.ts'
 
 /**
  * `sallyport curl`: the system's curl, with the handle. It gets that in its configuration, by stdin: on its command line
@@ -29,7 +29,7 @@ export async function curl(args: readonly string[], terminal: Terminal): Promise
     })
   }
   if (place.platform === 'win32') throw new UsageError('curl cannot read stdin here, where it gets the handle: give it a file')
-  const descriptor = openUnnamed(place, config)
+  const descriptor = orNotStored(stateFolder(place), () => openUnnamed(place, config))
   try {
     const stdio = ['inherit', 'inherit', stderr, descriptor] as const
     return await runChild(['curl', '-q', '--config', '/dev/fd/3', ...read], { stdio: [...stdio] }, child =>

@@ -14,6 +14,7 @@ import { keepSignIn } from './keep-sign-in.ts'
 import { type LoginLock, systemLockDeps, takeLock } from './login-lock.ts'
 import { openBrowser } from './open-browser.ts'
 import { beginLater, finishLater } from './pending-login.ts'
+import { orNotStored } from './private-files.ts'
 import { type Chosen, chooseGateway, gatewayOptions } from './profiles.ts'
 import { reportKept, reportOther } from './report-sign-in.ts'
 import { signIn } from './sign-in.ts'
@@ -105,7 +106,7 @@ async function waitForTurn(
   const file = join(stateFolder(place), lockNameOf(chosen))
   let said = ''
   for (;;) {
-    const taken = takeLock(file, lifeMs, systemLockDeps)
+    const taken = orNotStored(stateFolder(place), () => takeLock(file, lifeMs, systemLockDeps))
     if ('release' in taken) {
       const found = said === '' ? null : await findStored(chosen, place)
       if (found === null || (found.held.obtainedAt ?? 0) < startedAt) return taken

@@ -14,7 +14,7 @@ import { abortable } from './interrupts.ts'
 import { keepSignIn } from './keep-sign-in.ts'
 import { listenOnLoopback } from './loopback.ts'
 import { readPasted } from './pasted.ts'
-import { readPrivate, removePrivate, writePrivate } from './private-files.ts'
+import { orNotStored, readPrivate, removePrivate, writePrivate } from './private-files.ts'
 import type { Chosen } from './profiles.ts'
 import { reportKept } from './report-sign-in.ts'
 import type { Issued } from './token-call.ts'
@@ -48,7 +48,7 @@ export async function beginLater(
   deps: LaterDeps & { readonly chosen: Chosen; readonly store: StoreKind; readonly scope: string | undefined },
 ): Promise<number> {
   const { chosen, store, scope, place, terminal, json, signal } = deps
-  forgetOld(place)
+  orNotStored(folderOf(place), () => forgetOld(place))
   const server = await discover(chosen.gateway, signal)
   const now = Date.now()
   const device = server.deviceEndpoint === null ? null : await beginDevice(server, { scope, now, signal })
@@ -56,7 +56,7 @@ export async function beginLater(
   const until = device?.expiresAt ?? now + attemptLifeMs
   const id = randomBytes(8).toString('hex')
   const pending: PendingLogin = { chosen, store, until, device, attempt }
-  writePrivate(fileOf(place, id), JSON.stringify(pending))
+  orNotStored(folderOf(place), () => writePrivate(fileOf(place, id), JSON.stringify(pending)))
 
   const next = `sallyport login --resume ${id}`
   const ask = { verification_uri: device?.verificationUri ?? attempt?.url, ...(device === null ? {} : { user_code: device.userCode }) }

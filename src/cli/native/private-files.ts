@@ -15,6 +15,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { dirname } from 'node:path'
+import { CommandError, exitCode } from '../terminal.ts'
 
 // Windows has no modes, owners or O_NOFOLLOW of this kind: there the profile folder's own access list does it.
 const noFollow = constants.O_NOFOLLOW ?? 0
@@ -95,6 +96,34 @@ export function ensurePrivateFolder(folder: string): void {
   if (!found.isDirectory()) throw new UnsafeFileError(`${folder} is not a folder`)
   assertOurs(folder, found)
   if (ownUser !== undefined && (found.mode & 0o077) !== 0) chmodSync(folder, 0o700)
+}
+
+/** Why files under a folder cannot be used, as a sentence that says what to do. @throws the error itself, when it is no file's */
+export function describeFileTrouble(folder: string, error: unknown): string {
+  if (error instanceof UnsafeFileError) return error.message
+  const { code } = error as NodeJS.ErrnoException
+  if (code === undefined) throw error
+  return `${folder} cannot be used: ${sentences[code] ?? code}`
+}
+
+/** Does work with files that must succeed. @throws {CommandError} 7 */
+export function orNotStored<Result>(folder: string, work: () => Result): Result {
+  try {
+    return work()
+  } catch (error) {
+    throw new CommandError(describeFileTrouble(folder, error), exitCode.notStored)
+  }
+}
+
+const sentences: Readonly<Record<string, string>> = {
+  ENOSPC: 'the disk is full',
+  EFBIG: 'this user may write no more',
+  EDQUOT: 'the quota of this user is used up',
+  EROFS: 'the disk is read-only',
+  EACCES: 'this user may not write there',
+  EPERM: 'this user may not write there',
+  ENOTDIR: 'there is a file in its place, or in that of a folder above it',
+  EEXIST: 'there is a file in its place',
 }
 
 function assertOurs(path: string, found: Stats): void {

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { httpsProblem } from '../../config/hosts.ts'
-import { CommandError, exitCode, UsageError } from '../terminal.ts'
+import { UsageError } from '../terminal.ts'
 import type { StoreKind } from './credential-store.ts'
 import { configFolder, type Place } from './folders.ts'
-import { writePrivate } from './private-files.ts'
+import { orNotStored, writePrivate } from './private-files.ts'
 
 /** What is remembered of a gateway under a name. Nothing of it is secret. */
 export interface Profile {
@@ -44,12 +44,7 @@ export function chooseGateway(given: { readonly gateway?: string; readonly profi
 /** Remembers a profile. @throws {CommandError} 7 when it cannot be written */
 export function rememberProfile(name: string, profile: Profile, place: Place): void {
   const profiles = { ...readProfiles(place), [name]: profile }
-  try {
-    writePrivate(fileOf(place), `${JSON.stringify({ profiles }, null, 2)}\n`)
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException
-    throw new CommandError(`${fileOf(place)} cannot be written (${code ?? message})`, exitCode.notStored)
-  }
+  orNotStored(configFolder(place), () => writePrivate(fileOf(place), `${JSON.stringify({ profiles }, null, 2)}\n`))
 }
 
 function readProfiles(place: Place): Readonly<Record<string, Profile>> {
