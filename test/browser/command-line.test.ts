@@ -25,16 +25,9 @@ describe('sallyport login over https, with Chromium as the browser', () => {
   /** A machine that knows the names of the stage, and believes its certificate. */
   function createKnowingHome(t: TestContext) {
     const home = createHome(t)
-    const [names, ca] = [join(home.folder, 'names.mjs'), join(home.folder, 'ca.crt')]
-    writeFileSync(
-      names,
-      `import dns from 'node:dns'
-const { lookup } = dns
-dns.lookup = (name, ...rest) => lookup(name.endsWith('.test') ? '127.0.0.1' : name, ...rest)
-`,
-    )
+    const ca = join(home.folder, 'ca.crt')
     writeFileSync(ca, stage.trusted.join('\n'))
-    return { home, env: { NODE_OPTIONS: `--import=${names}`, NODE_EXTRA_CA_CERTS: ca } }
+    return { home, env: { ...home.names, NODE_EXTRA_CA_CERTS: ca } }
   }
 
   it('NAT-34 NAT-35 gets the answer by a form from an https page to its port, and leaves no code in any address', async t => {

@@ -20,7 +20,15 @@ import { readPrivate, writePrivate } from '../../src/cli/native/private-files.ts
 import { type SecretPlace, StoreTrouble } from '../../src/cli/native/secret-place.ts'
 
 const holder = { gateway: 'https://app.example.test', profile: 'default' }
-const credential = { gateway: holder.gateway, issuer: holder.gateway, handle: 'spt_abc', scope: 'orders.read', obtainedAt: 1, expiresAt: 2 }
+const credential = {
+  gateway: holder.gateway,
+  issuer: holder.gateway,
+  handle: 'spt_abc',
+  basePath: '/auth',
+  scope: 'orders.read',
+  obtainedAt: 1,
+  expiresAt: 2,
+}
 
 function makeFolder(t: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), 'sallyport-store-'))

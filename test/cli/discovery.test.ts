@@ -116,7 +116,7 @@ describe('sallyport login, at what is no gateway or not this one', () => {
       assert.equal(JSON.parse(ran.out).error, 'security_stop')
       assert.deepEqual(
         server.calls.map(call => call.path),
-        ['/.well-known/oauth-authorization-server'],
+        ['/.well-known/oauth-protected-resource', '/.well-known/oauth-authorization-server'],
       )
     })
   }

@@ -30,6 +30,8 @@ export interface Running {
 export interface Home {
   readonly folder: string
   readonly env: NodeJS.ProcessEnv
+  /** Variables by which names under .test and .localhost lead to this machine. */
+  readonly names: NodeJS.ProcessEnv
   /** Puts a program in front of the system's. @param script of sh, or of node with its line */
   addProgram(name: string, script: string): string
   start(args: readonly string[], options?: StartOptions): Running
@@ -58,6 +60,11 @@ function follow(child: ChildProcessWithoutNullStreams): Running {
   return { child, ended, said: () => text(err) + text(out) }
 }
 
+const hostsScript = `import dns from 'node:dns'
+const { lookup } = dns
+dns.lookup = (name, ...rest) => lookup(/\\.(test|localhost)$/.test(name) ? '127.0.0.1' : name, ...rest)
+`
+
 const program = join(projectRoot, 'src/cli/main.ts')
 
 export function createHome(t: TestContext): Home {
@@ -83,9 +90,12 @@ export function createHome(t: TestContext): Home {
     return follow(child)
   }
 
+  const hosts = join(folder, 'hosts.mjs')
+  writeFileSync(hosts, hostsScript)
   const home: Home = {
     folder,
     env,
+    names: { NODE_OPTIONS: `--import=${hosts}` },
     addProgram(name, script) {
       const file = join(bin, name)
       writeFileSync(file, script.startsWith('#!') ? script : `#!/bin/sh\n${script}\n`)

@@ -26,9 +26,18 @@ export async function navigate(url: string, options: NavigateOptions = {}): Prom
 /** The same, following nothing. */
 export function visitOnce(url: string, { form, method, headers }: NavigateOptions): Promise<Visited> {
   const type = form === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded' }
-  const all = Object.entries({ ...navigation, ...type, ...headers }).filter(([, value]) => value !== null) as [string, string][]
+  const all = Object.entries({ host: new URL(url).host, ...navigation, ...type, ...headers }).filter(([, value]) => value !== null) as [
+    string,
+    string,
+  ][]
   return new Promise((resolve, reject) => {
-    const call = request(url, { method: method ?? (form === undefined ? 'GET' : 'POST'), headers: Object.fromEntries(all), agent: false })
+    const call = request(url, {
+      // Names of this machine that not every system knows (RFC 6761 §6.3).
+      ...(/\.localhost(:|\/|$)/.test(url) ? { hostname: '127.0.0.1' } : {}),
+      method: method ?? (form === undefined ? 'GET' : 'POST'),
+      headers: Object.fromEntries(all),
+      agent: false,
+    })
     call.on('error', reject)
     call.on('response', res => {
       const chunks: Buffer[] = []

@@ -12,36 +12,32 @@ export interface AuthorizationServer {
   readonly deviceEndpoint: string | null
   readonly parEndpoint: string | null
   readonly hasFormPost: boolean
+  /** Of the gateway's own endpoints for people's sessions, such as `/auth`. */
+  readonly basePath: string
 }
 
 /**
- * Finds the authorization server of a gateway: the gateway itself, or the one that it names as its own
- * (`native.origin`; RFC 9728 §3).
+ * Finds the authorization server of a gateway: the one that it names as its own (RFC 9728 §3), which may be on another
+ * origin (`native.origin`), else the gateway itself. In this order, because the first answer is the gateway's in any case;
+ * the second could be that of an application behind it.
  *
  * @param gateway its origin
  * @throws {CommandError} 1 when it offers no sign-in to programs; 6 unreachable; 8 when what it says does not fit
  */
 export async function discover(gateway: string, signal?: AbortSignal): Promise<AuthorizationServer> {
   const options = signal === undefined ? {} : { signal }
-  const own = await callGateway(`${gateway}/.well-known/oauth-authorization-server`, options)
-  if (own.status === 200 && 'issuer' in own.body) return readMetadata(own, gateway)
-
   const resource = await callGateway(`${gateway}/.well-known/oauth-protected-resource`, options)
-  const servers = resource.body.authorization_servers
-  const named: unknown = Array.isArray(servers) ? servers[0] : undefined
-  if (resource.status !== 200 || typeof named !== 'string') {
-    const status = own.status >= 500 ? own.status : resource.status
-    if (status >= 500) throw new CommandError(`${gateway} cannot answer now (${status}): try again`, exitCode.unreachable)
-    throw new CommandError(
-      `${gateway} offers no sign-in to programs: is it the gateway's address, and is \`native\` in its configuration?`,
-      exitCode.other,
-    )
-  }
-  if (httpsProblem(named) !== null || URL.parse(named)?.origin !== named)
-    throw doesNotFit(`${gateway} names the issuer ${printable(named)}`)
-  const other = await callGateway(`${named}/.well-known/oauth-authorization-server`, options)
-  if (other.status !== 200) throw new CommandError(`${named} does not say how to sign in (${other.status})`, exitCode.unreachable)
-  return readMetadata(other, named)
+  const issuer = resource.status === 200 ? (list(resource.body.authorization_servers)[0] ?? gateway) : gateway
+  if (typeof issuer !== 'string' || httpsProblem(issuer) !== null || URL.parse(issuer)?.origin !== issuer)
+    throw doesNotFit(`${gateway} names the issuer ${printable(String(issuer))}`)
+
+  const metadata = await callGateway(`${issuer}/.well-known/oauth-authorization-server`, options)
+  if (metadata.status === 200 && 'issuer' in metadata.body) return readMetadata(metadata, issuer)
+  if (metadata.status >= 500) throw new CommandError(`${issuer} cannot answer now (${metadata.status}): try again`, exitCode.unreachable)
+  throw new CommandError(
+    `${issuer} offers no sign-in to programs: is it the gateway's address, and is \`native\` in its configuration?`,
+    exitCode.other,
+  )
 }
 
 /** @param expected the issuer as it was asked: another one would be somebody else's answer (RFC 8414 §3.3) */
@@ -68,7 +64,13 @@ function readMetadata({ body }: Answer, expected: string): AuthorizationServer {
     deviceEndpoint: endpoint('device_authorization_endpoint'),
     parEndpoint: endpoint('pushed_authorization_request_endpoint'),
     hasFormPost: list(body.response_modes_supported).includes('form_post'),
+    basePath: readBasePath(textOf(body, 'sallyport_base_path')),
   }
+}
+
+/** A path and nothing else, as it is appended to the gateway's origin. */
+function readBasePath(text: string): string {
+  return /^(\/[A-Za-z0-9._~-]+)+$/.test(text) ? text : '/auth'
 }
 
 function list(value: unknown): readonly unknown[] {

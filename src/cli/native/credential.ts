@@ -5,6 +5,8 @@ export interface StoredCredential {
   /** The authorization server that issued the handle; the gateway itself, or `native.origin`. */
   readonly issuer: string
   readonly handle: string
+  /** Of the gateway's own endpoints, such as `/auth`. */
+  readonly basePath: string
   readonly scope: string
   /** By this machine's clock, epoch milliseconds. */
   readonly obtainedAt: number
@@ -26,10 +28,11 @@ export function formatCredential(credential: StoredCredential): string {
 export function parseCredential(text: string): StoredCredential | null {
   try {
     const read = JSON.parse(Buffer.from(text.trim(), 'base64').toString('utf8')) as Partial<StoredCredential> | null
-    const { gateway, issuer, handle, scope, obtainedAt, expiresAt } = read ?? {}
-    if (typeof gateway !== 'string' || typeof issuer !== 'string' || typeof handle !== 'string' || typeof scope !== 'string') return null
-    if (typeof obtainedAt !== 'number' || typeof expiresAt !== 'number' || !isHandle(handle)) return null
-    return { gateway, issuer, handle, scope, obtainedAt, expiresAt }
+    const { gateway, issuer, handle, basePath, scope, obtainedAt, expiresAt } = read ?? {}
+    if (typeof gateway !== 'string' || typeof issuer !== 'string' || typeof handle !== 'string' || !isHandle(handle)) return null
+    if (typeof basePath !== 'string' || typeof scope !== 'string') return null
+    if (typeof obtainedAt !== 'number' || typeof expiresAt !== 'number') return null
+    return { gateway, issuer, handle, basePath, scope, obtainedAt, expiresAt }
   } catch {
     return null
   }

@@ -17,7 +17,7 @@ export async function execCredential(args: readonly string[], terminal: Terminal
   const { values } = parseArgs({ args: [...args], options: gatewayOptions })
   const apiVersion = readVersion(terminal.env.KUBERNETES_EXEC_INFO)
   const held = await findHeld(values, herePlace(terminal.env), Date.now())
-  const who = await askWho(held.gateway, held.handle, Date.now)
+  const who = await askWho(held, Date.now)
   if (who === null) throw loginNeeded(`the session at ${held.gateway} has ended`, held)
   const until = Math.min(who.idleExpiresAt, who.absoluteExpiresAt)
   printJson(terminal, { apiVersion, kind: 'ExecCredential', status: { token: held.handle, expirationTimestamp: isoTime(until) } })

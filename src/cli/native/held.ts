@@ -11,8 +11,8 @@ export interface Held {
   readonly gateway: string
   readonly profile: string
   readonly handle: string
-  /** The authorization server; null where the handle came by SALLYPORT_TOKEN. */
-  readonly issuer: string | null
+  /** Of the gateway's own endpoints; null where nobody has asked yet. */
+  readonly basePath: string | null
   readonly scope: string | null
   /** Epoch milliseconds, by this machine's clock; null where only the gateway knows. */
   readonly expiresAt: number | null
@@ -64,7 +64,7 @@ function heldInVariable(handle: string, chosen: Chosen, hasGateway: boolean): He
     gateway,
     profile,
     handle,
-    issuer: null,
+    basePath: null,
     scope: null,
     expiresAt: null,
     obtainedAt: null,

@@ -36,6 +36,7 @@ export async function keepSignIn(issued: Issued, deps: KeepDeps): Promise<Kept> 
     gateway: chosen.gateway,
     issuer: server.issuer,
     handle: issued.handle,
+    basePath: server.basePath,
     scope: issued.scope,
     obtainedAt,
     expiresAt: obtainedAt + issued.expiresInSeconds * 1000,
@@ -51,5 +52,5 @@ export async function keepSignIn(issued: Issued, deps: KeepDeps): Promise<Kept> 
     if (before.from.kind !== secrets.kind) await removeCredential(before.from, chosen).catch(() => false)
     await revokeHandle(server, before.held.handle).catch(() => {})
   }
-  return { credential, who: await askWho(chosen.gateway, issued.handle, now).catch(() => null) }
+  return { credential, who: await askWho(credential, now).catch(() => null) }
 }

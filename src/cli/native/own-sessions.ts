@@ -3,6 +3,7 @@ import { CommandError, exitCode, type Terminal } from '../terminal.ts'
 import { herePlace } from './folders.ts'
 import { callGateway, textOf } from './gateway-call.ts'
 import { findHeld, loginNeeded } from './held.ts'
+import { ownEndpoints } from './whoami.ts'
 
 /** What the person's own handle can do about the person's own sessions. */
 export interface OwnSessions {
@@ -19,7 +20,7 @@ export async function openOwnSessions(
   const held = await findHeld(given, herePlace(terminal.env), Date.now())
 
   async function call(method: 'GET' | 'DELETE', path: string) {
-    const answer = await callGateway(`${held.gateway}/auth/sessions${path}`, { method, handle: held.handle })
+    const answer = await callGateway(`${await ownEndpoints(held)}/sessions${path}`, { method, handle: held.handle })
     if (answer.status < 300) return answer
     if (answer.status === 401) throw loginNeeded(`the session at ${held.gateway} has ended`, held)
     const code = printable(answer.headers.get('sallyport-error') ?? '')

@@ -18,7 +18,7 @@ export async function status(args: readonly string[], terminal: Terminal): Promi
 
   return withJsonErrors(values.json, terminal, async () => {
     const held = await findHeld(values, herePlace(terminal.env), Date.now())
-    const who = await askWho(held.gateway, held.handle, Date.now)
+    const who = await askWho(held, Date.now)
     if (who === null) throw loginNeeded(`the session at ${held.gateway} has ended`, held)
     if (Math.abs(who.clockAheadMs) > worthSayingMs)
       terminal.remark(

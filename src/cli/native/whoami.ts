@@ -1,5 +1,7 @@
 import { CommandError, exitCode } from '../terminal.ts'
+import { discover } from './authorization-server.ts'
 import { callGateway, textOf } from './gateway-call.ts'
+import type { Held } from './held.ts'
 
 /** Who a handle stands for, as GET /auth/session says it (contract.md section 5). */
 export interface Who {
@@ -21,10 +23,15 @@ export interface Who {
  * @returns null when the handle is not valid any more
  * @throws {CommandError} 6 when it cannot be asked
  */
-export async function askWho(gateway: string, handle: string, now: () => number): Promise<Who | null> {
-  const { status, body } = await callGateway(`${gateway}/auth/session`, { handle })
+export async function askWho(held: Pick<Held, 'gateway' | 'handle' | 'basePath'>, now: () => number): Promise<Who | null> {
+  const { gateway, handle } = held
+  const { status, body } = await callGateway(`${await ownEndpoints(held)}/session`, { handle })
   if (status === 401 || body.authenticated === false) return null
   if (status >= 500 || status === 429) throw new CommandError(`${gateway} cannot answer now (${status}): try again`, exitCode.unreachable)
+  if (status === 404) {
+    const advice = 'is that the address of the applications, or only the one where people sign in?'
+    throw new CommandError(`${gateway} does not say who is signed in: ${advice}`, exitCode.other)
+  }
   if (body.authenticated !== true) throw new CommandError(`${gateway} answers ${status}, and does not say who is signed in`, exitCode.other)
   const [user, session, at] = [objectOf(body, 'user'), objectOf(body, 'session'), now()]
   return {
@@ -38,6 +45,11 @@ export async function askWho(gateway: string, handle: string, now: () => number)
     absoluteExpiresAt: at + secondsOf(session, 'absolute_expires_in'),
     clockAheadMs: at - (Date.parse(textOf(body, 'server_time')) || at),
   }
+}
+
+/** Where the gateway's own endpoints are. @throws {CommandError} when it must be asked, and cannot be */
+export async function ownEndpoints({ gateway, basePath }: Pick<Held, 'gateway' | 'basePath'>): Promise<string> {
+  return gateway + (basePath ?? (await discover(gateway)).basePath)
 }
 
 /** How a person is called, from what is known of them. */
