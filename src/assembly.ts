@@ -29,6 +29,7 @@ import { createCookieReader } from './session/cookie.ts'
 import { type Random, randomToken } from './session/credential.ts'
 import { createFamilies } from './session/families.ts'
 import { createHandleReader } from './session/handle.ts'
+import { createMembers } from './session/members.ts'
 import { createSealing } from './session/sealing.ts'
 import { createSessionIndex } from './session/session-index.ts'
 import { createSessionList } from './session/session-list.ts'
@@ -122,8 +123,9 @@ export function assemble(config: GatewayConfig, deps: GatewayDeps): Assembly {
   })
   const stopSweeping = config.session.sealing === 'gateway' ? startSweeping(createSweep({ store, families })) : () => undefined
   const watch = createWatch({ families, every })
-  const list = createSessionList({ families, index })
-  const endings = createEndings({ families, index, revoke, audit })
+  const members = createMembers({ store, sealing, now })
+  const list = createSessionList({ families, members, index })
+  const endings = createEndings({ families, members, index, revoke, audit })
   const admit = createAdmit({ index, list, endings, perUserLimit: config.session.perUserLimit })
   const providerLogout = createProviderLogout({ store, index, endings, now })
   const withLease = createWithLease({ store, nextHolder: () => randomToken(random, 16), now, pause, onTurn: metrics.lease })
@@ -134,7 +136,7 @@ export function assemble(config: GatewayConfig, deps: GatewayDeps): Assembly {
 
   const cookie = { name: sessionCookieName(config.session.cookie), isSecure: !config.session.cookie.insecure }
   const readCookie = createCookieReader({ keys: config.session.cookieKeys, now })
-  const held = { native, readHandle: createHandleReader({ now }), brake: createAddressBrake(now) }
+  const held = { native, readHandle: createHandleReader({ now }), brake: createAddressBrake(now), members }
 
   const cors = createCors(config.csrf.allowedOrigins)
   const pools = createUpstreamPools({ now, log })
@@ -181,7 +183,7 @@ export function assemble(config: GatewayConfig, deps: GatewayDeps): Assembly {
     now,
     random,
   }
-  const nativeEndpoints = native === null ? null : createNativeEndpoints(config, native, { ...parts, store, sealing, log }, stages)
+  const nativeEndpoints = native === null ? null : createNativeEndpoints(config, native, { ...parts, members, store, sealing, log }, stages)
   const endpoints = createEndpoints(config, { ...parts, nativeLeg: nativeEndpoints?.leg ?? null }, stages)
   const sessions: SessionAdmin = {
     list: list.ofUser,

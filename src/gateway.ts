@@ -70,7 +70,7 @@ export function createGateway(config: GatewayConfig, deps: GatewayDeps = {}): Ga
     stages.refuseCrossSite(req, exchange, route, presented)
     const session = await stages.readSession(exchange, route, presented)
     trail.subject = stages.subjectOf(session)
-    stages.decideAccess(req, route, session)
+    stages.decideAccess(req, exchange, route, session)
     const caller = await stages.freshToken(req, route, session)
     stages.noteAdmitted(trail)
     return caller

@@ -8,6 +8,7 @@ import { requireSession } from './live-session.ts'
 import { personName } from './person-name.ts'
 import type { Proofs } from './proofs.ts'
 import { exchangeOf, sendPage } from './respond.ts'
+import { flat } from './sessions.ts'
 
 /** What a sign-in asks for to know the person: it lets nobody do anything (OpenID Connect Core 1.0 §5.4, §11). */
 const protocolScopes = ['openid', 'profile', 'email', 'address', 'phone', 'offline_access']
@@ -39,7 +40,7 @@ export function createAccount({ config, list, proofs, bounce, refuseForeign }: A
     const page = accountPage({
       brand: config.pages,
       person: personName(config, signedIn.vault.claims),
-      sessions: sessions.map(session => describe(session, session.sessionId === signedIn.sessionId)),
+      sessions: flat(sessions).map(session => describe(session, session.sessionId === signedIn.sessionId)),
       revokeOthersPath: `${base}/sessions/revoke-others`,
       formToken: proofs.formToken(signedIn.credential),
     })
@@ -47,12 +48,12 @@ export function createAccount({ config, list, proofs, bounce, refuseForeign }: A
   }
 
   function describe(
-    { sessionId, kind, client, device, address, createdAt, touchedAt, scopes, origin }: ListedSession,
+    { sessionId, kind, client, agent, device, address, createdAt, touchedAt, scopes, origin }: ListedSession,
     isCurrent: boolean,
   ): AccountSession {
     return {
       kind,
-      client: client?.name ?? null,
+      client: agent === undefined ? (client?.name ?? null) : `${agent.name} (${client?.name ?? ''})`,
       device,
       address,
       // With one origin there is nothing to tell.

@@ -11,6 +11,7 @@ import type { Target } from '../http/exchange.ts'
 import { isFormNavigation } from '../http/fetch-metadata.ts'
 import { resourceMetadataPath } from '../http/handle-challenge.ts'
 import type { Log } from '../ops/log.ts'
+import type { Members } from '../session/members.ts'
 import type { Sealing } from '../session/sealing.ts'
 import type { Store } from '../store/store.ts'
 import { createAnswerError } from './answer-error.ts'
@@ -24,6 +25,7 @@ import { createConclude } from './conclude.ts'
 import { createDeviceAuthorization, createRedeemDeviceCode, deviceGrantType } from './device-authorization.ts'
 import { createDevicePage, mostWrongCodes } from './device-page.ts'
 import { createDeviceRequests } from './device-requests.ts'
+import { createExchange, exchangeGrantType } from './exchange.ts'
 import { createResourceMetadata, createServerMetadata, serverMetadataPath } from './metadata.ts'
 import { createPush, createPushedRequests } from './pushed-requests.ts'
 import { createRedeemCode } from './redeem-code.ts'
@@ -33,6 +35,7 @@ import { createToken, type Grant } from './token.ts'
 
 /** The long-lived parts that the authorization server works with. */
 export interface NativeParts extends Omit<EndpointParts, 'nativeLeg'> {
+  readonly members: Members
   readonly store: Store
   readonly sealing: Sealing
   readonly log: Log
@@ -71,9 +74,11 @@ export function createNativeEndpoints(
   const hasDevices = native.clients.some(({ device }) => device)
   const grants = new Map<string, Grant>([['authorization_code', createRedeemCode({ ...parts, session })]])
   if (hasDevices) grants.set(deviceGrantType, createRedeemDeviceCode({ ...parts, session }))
+  if (native.clients.some(({ delegate }) => delegate)) grants.set(exchangeGrantType, createExchange(parts))
   const approval = createApproval({ ...parts, begin })
   const answerError = createAnswerError(gateway)
   const { base, native: path, device: devicePath } = config.paths
+  const prefix = `${path}/`
 
   const app = createOwnApp(config, (error, req, res, _next) => {
     const { exchange, ...visit } = visitOf(res)
@@ -119,7 +124,7 @@ export function createNativeEndpoints(
 
   function isFor({ origin, path: asked }: Target): boolean {
     if (origin.href === native.origin.href) {
-      if (native.hasOwnOrigin || asked.startsWith(`${path}/`) || (hasDevices && asked === devicePath) || isUnder(asked, serverMetadataPath))
+      if (native.hasOwnOrigin || asked.startsWith(prefix) || (hasDevices && asked === devicePath) || isUnder(asked, serverMetadataPath))
         return true
     }
     return isUnder(asked, resourceMetadataPath)

@@ -3,6 +3,7 @@ import { exchangeOf } from '../auth/respond.ts'
 import type { GatewayConfig, NativeConfig } from '../config/config.ts'
 import { GatewayError } from '../errors.ts'
 import { resourceMetadataPath } from '../http/handle-challenge.ts'
+import { delegationType } from './delegation-limits.ts'
 import type { Resources } from './resources.ts'
 
 /** Where the authorization server describes itself (RFC 8414 §3). Its issuer has no path. */
@@ -30,6 +31,7 @@ export function createServerMetadata(
     response_types_supported: ['code'],
     response_modes_supported: ['query', 'form_post'],
     grant_types_supported: grantTypes,
+    ...(native.clients.some(({ delegate }) => delegate) ? { authorization_details_types_supported: [delegationType] } : {}),
     code_challenge_methods_supported: ['S256'],
     token_endpoint_auth_methods_supported: ['none'],
     revocation_endpoint_auth_methods_supported: ['none'],

@@ -1,4 +1,4 @@
-/** The error names that native clients are told, from the registries of their RFCs (6749, 7009, 8628, 8693, 8707, 9126). */
+/** The error names that native clients are told, from the registries of their RFCs (6749, 7009, 8628, 8693, 8707, 9126, 9396). */
 export type OAuthErrorName =
   | 'invalid_request'
   | 'invalid_client'
@@ -9,6 +9,7 @@ export type OAuthErrorName =
   | 'unsupported_token_type'
   | 'invalid_scope'
   | 'invalid_target'
+  | 'invalid_authorization_details'
   | 'access_denied'
   | 'login_required'
   | 'interaction_required'

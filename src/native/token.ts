@@ -15,6 +15,9 @@ export interface TokenAnswer {
   readonly token_type: 'Bearer'
   readonly expires_in: number
   readonly scope: string
+  /** Of an exchange (RFC 8693 §2.2.1). */
+  readonly issued_token_type?: string
+  readonly authorization_details?: readonly object[]
 }
 
 /** A token request whose client is known. */

@@ -24,6 +24,8 @@ export interface LogFields {
   readonly kind?: string
   /** The native client, as configured. */
   readonly client_id?: string
+  /** Who acts for the person: an agent, then those behind it. */
+  readonly act?: readonly string[]
   readonly acr?: string
   readonly amr?: readonly string[]
   /** Name and message of an error, scrubbed; never its other properties. */
@@ -54,6 +56,7 @@ export const logFieldNames = {
   session_id: true,
   kind: true,
   client_id: true,
+  act: true,
   acr: true,
   amr: true,
   error: true,

@@ -7,6 +7,7 @@ import { handleChallenge } from '../http/handle-challenge.ts'
 import { endedCode } from '../session/ended-code.ts'
 import type { Families, FamilyState } from '../session/families.ts'
 import { bringsHandle } from '../session/handle.ts'
+import type { Members } from '../session/members.ts'
 import type { Credential, SignedIn } from '../session/session.ts'
 
 export interface SessionStageDeps {
@@ -16,6 +17,8 @@ export interface SessionStageDeps {
   readonly readHandle: (authorization: string) => Credential | null
   /** Null where no native client signs in: then no handle means anything. */
   readonly native: NativeConfig | null
+  /** Counts the calls of agents that may make only so many. */
+  readonly members: Pick<Members, 'spend'>
   /** Counts handles that are none. */
   readonly brake: AddressBrake
   readonly families: Families
@@ -41,21 +44,30 @@ export function createSessionStage(deps: SessionStageDeps) {
   const clients = new Set(deps.native?.clients.map(({ id }) => id))
 
   /** @throws {GatewayError} `invalid_handle`, `too_many_requests`, `store_unavailable` */
-  async function readHeld(route: RouteRule | null, credential: Credential | null, { target, clientAddress }: Exchange): Promise<SignedIn> {
+  async function readHeld(route: RouteRule | null, credential: Credential | null, exchange: Exchange): Promise<SignedIn> {
+    const { target, clientAddress } = exchange
     // Whoever guesses is not worth a look into the store.
     if (deps.brake.isOver(clientAddress)) throw new GatewayError('too_many_requests', 'too many handles of this address are none')
     const family: FamilyState = credential === null ? { state: 'none' } : await deps.families.read(credential)
-    if (family.state === 'live') {
-      const { client } = family.signedIn.record
-      // A client that is no longer configured has no say any more, and neither has a browser's session by this way.
-      if (client !== undefined && clients.has(client.id)) return family.signedIn
-    }
+    const why = await whyNotHeld(route, family)
+    if (why === null && family.state === 'live') return family.signedIn
     if (family.state === 'none') deps.brake.count(clientAddress)
-    const why = family.state === 'ended' ? { reason: family.reason } : { reason: 'unknown_handle' }
     throw new GatewayError('invalid_handle', 'the handle opens no session', {
       ...why,
       headers: { 'www-authenticate': handleChallenge(target.origin.href, route, { error: 'invalid_token' }) },
     })
+  }
+
+  async function whyNotHeld(route: RouteRule | null, family: FamilyState): Promise<{ readonly reason: string } | null> {
+    if (family.state === 'ended') return { reason: family.reason }
+    if (family.state === 'none') return { reason: 'unknown_handle' }
+    const { credential, record } = family.signedIn
+    // A client that is no longer configured has no say any more, and neither has a browser's session by this way.
+    if (record.client === undefined || !clients.has(record.client.id)) return { reason: 'unknown_handle' }
+    // Our own endpoints are no calls that anybody limits.
+    if (route === null || record.agent === undefined) return null
+    const maySpend = await deps.members.spend(credential.familyId, credential.member, record)
+    return maySpend ? null : { reason: 'budget_exhausted' }
   }
 
   return {

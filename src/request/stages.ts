@@ -133,8 +133,8 @@ export function createStages(deps: StageDeps) {
 
     subjectOf: (signedIn: SignedIn | null): Trail['subject'] => (signedIn === null ? undefined : subjectOf(signedIn)),
 
-    decideAccess(req: RequestHead, route: RouteRule, signedIn: SignedIn | null): void {
-      decideAccess(route, signedIn, now())
+    decideAccess(req: RequestHead, exchange: Exchange, route: RouteRule, signedIn: SignedIn | null): void {
+      decideAccess(route, signedIn, now(), exchange)
       // Polling is not activity (contract.md section 9).
       if (signedIn !== null && req.headers['sallyport-background'] !== '1') deps.families.touch(signedIn)
     },
@@ -177,7 +177,7 @@ export function createStages(deps: StageDeps) {
     /** For our own endpoints: whether a GET for this target would be sent to a step-up. */
     asksForMore(target: Target, signedIn: SignedIn): boolean {
       try {
-        decideAccess(admit(target, 'GET'), signedIn, now())
+        decideAccess(admit(target, 'GET'), signedIn, now(), { method: 'GET', target })
         return false
       } catch (error) {
         return error instanceof GatewayError && error.code === 'step_up_required'

@@ -39,6 +39,24 @@ export interface SessionRecord {
   readonly wrap: string
   /** Of a native client and its agents alone. */
   readonly client?: ClientGrant
+  /** Of an agent alone. */
+  readonly agent?: AgentGrant
+}
+
+/** What was handed on to an agent, by a native client or by another agent (RFC 8693). */
+export interface AgentGrant {
+  /** What whoever handed it on calls it: a name that nobody has checked. */
+  readonly name: string
+  /** The member that handed it on. */
+  readonly parent: string
+  /** Who acts, the agent first, then those behind it (RFC 8693 §4.1). */
+  readonly act: readonly string[]
+  /** The calls that it may make, as `GET /api/orders/*`; null for all that its scopes let it. */
+  readonly routes: readonly string[] | null
+  /** How many calls it may make at all; null for no limit. */
+  readonly maxCalls: number | null
+  /** Whether it may hand on in its turn. */
+  readonly delegates: boolean
 }
 
 /** To whom a handle was given, and for what, beside its scopes. */
@@ -98,7 +116,7 @@ export type EndReason = 'idle' | 'expired' | 'revoked' | 'logged_out'
 
 /** A family as its holder sees it: opened, within its deadlines. */
 export interface SignedIn {
-  /** `session_id`: public, for logs and lists. */
+  /** `session_id`: public, for logs and lists. That of the root is the family's id; that of another is `<family id>.<member>`. */
   readonly sessionId: string
   readonly credential: Credential
   readonly record: SessionRecord
