@@ -121,14 +121,14 @@ describe('sallyport status', () => {
     assert.match(ran.err, /This machine's clock is \d{3} s behind the gateway's: set it right\./)
   })
 
-  it('shows no control characters that a gateway sends', async t => {
+  it('shows names in every script, but no control characters that a gateway sends', async t => {
     const { home } = await createSignedInHome(t, {
-      session: [200, { authenticated: true, user: { email: 'a\x1b]0;title\x07@example.test' }, session: {} }],
+      session: [200, { authenticated: true, user: { name: 'Zoë 佐\x1b]0;title\x07\u202e' }, session: {} }],
     })
 
     const ran = await home.run(['status'])
 
-    assert.ok(!ran.out.includes('\x1b') && !ran.out.includes('\x07'))
+    assert.match(ran.out, /^user {6}Zoë 佐\?\]0;title\?\?/m)
   })
 })
 

@@ -66,12 +66,15 @@ describe('sallyport curl', () => {
     const elsewhere = `http://127.0.0.1:${(stranger.address() as AddressInfo).port}`
 
     const asked = await home.run(['curl', `${elsewhere}/x`])
+    server.script.away = `${elsewhere}/redirected`
+    const redirected = await home.run(['curl', '-sL', '/away'])
     const proxied = await home.run(['curl', '-s', '/auth/session'], { env: { http_proxy: elsewhere } })
 
     assert.equal(asked.code, 2)
     assert.match(asked.err, new RegExp(`the handle is for ${server.origin} alone`))
-    assert.equal(proxied.code, 0)
-    assert.deepEqual(heard, [])
+    assert.deepEqual([redirected.out, proxied.code], ['hello', 0])
+    assert.equal(heard.length, 1)
+    assert.ok(!heard.join().includes(handle))
     assert.ok(!asked.err.includes(handle))
   })
 

@@ -134,6 +134,48 @@ describe('the command line, with a real gateway', () => {
     assert.equal((await less.run(['status'])).code, 4)
   })
 
+  it('runs a command with less than the person may, for as long as that runs', async t => {
+    const home = await createSignedIn(t)
+    const cli = `'${process.execPath}' src/cli/main.ts`
+    const script = `${cli} status --json; ${cli} curl -s /api/orders; ${cli} curl -s -o /dev/null -w '\\n%{http_code}\\n' -X POST -d '{"item":"x"}' /api/orders; ${cli} token`
+
+    const ran = await home.run([
+      'run',
+      '--scope',
+      'orders.read',
+      '--name',
+      'nightly',
+      '--route',
+      'GET /api/orders',
+      '--',
+      'sh',
+      '-c',
+      script,
+    ])
+
+    const [status = ''] = /^\{.*?^\}$/ms.exec(ran.out) ?? []
+    const [orders = '', refused, child = ''] = ran.out.slice(status.length).trim().split('\n')
+    const afterwards = await fetch(`${stage.gateway}/api/orders`, { headers: { authorization: `Bearer ${child}` } })
+    assert.equal(ran.code, 0, ran.err)
+    assert.equal(JSON.parse(status).scope, 'orders.read')
+    assert.equal(JSON.parse(orders).token.sub, 'alice')
+    assert.equal(refused, '403')
+    assert.match(child, /^spt_/)
+    assert.equal(afterwards.status, 401)
+    assert.equal((await home.run(['status'])).code, 0)
+    assert.deepEqual(stage.audit.filter(line => line.event === 'delegation').at(-1)?.act, ['nightly', 'cli'])
+  })
+
+  it('says that there is nothing to hand on when the session has ended', async t => {
+    const home = await createSignedIn(t)
+    const handle = (await home.run(['token'])).out.trim()
+    await fetch(`${stage.gateway}/oauth/revoke`, { method: 'POST', body: new URLSearchParams({ token: handle }) })
+
+    const ran = await home.run(['run', '--scope', 'orders.read', '--', 'true'])
+
+    assert.equal(ran.code, 4, ran.err)
+  })
+
   it('keeps two sign-ins apart by their profiles', async t => {
     const home = createHome(t)
     await signIn(home, ['--profile', 'one'])

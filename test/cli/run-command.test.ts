@@ -18,7 +18,40 @@ describe('sallyport run', () => {
     assert.deepEqual([ran.code, ran.out], [7, `${child} ${server.origin}\n`])
     assert.equal(exchange?.get('grant_type'), 'urn:ietf:params:oauth:grant-type:token-exchange')
     assert.deepEqual([exchange?.get('subject_token'), exchange?.get('scope')], [handle, 'orders.read'])
+    const details = [{ type: 'sallyport_delegation', name: 'sh', expires_in: 1800 }]
+    assert.deepEqual(JSON.parse(exchange?.get('authorization_details') ?? ''), details)
     assert.equal(revoke?.get('token'), child)
+  })
+
+  it('holds it to calls, to a number of them, and to a name that lists can show', async t => {
+    const { server, home } = await createSignedInHome(t)
+    const limits = ['--route', 'GET /api/orders/*', '--route', 'POST /api/orders', '--max-calls', '200', '--name', '../night\tly']
+
+    await home.run(['run', ...scope, ...limits, '--', 'true'])
+
+    const exchange = server.calls.find(call => call.path === '/oauth/token')?.form
+    assert.deepEqual(JSON.parse(exchange?.get('authorization_details') ?? ''), [
+      {
+        type: 'sallyport_delegation',
+        name: 'night-ly',
+        expires_in: 900,
+        routes: ['GET /api/orders/*', 'POST /api/orders'],
+        max_calls: 200,
+      },
+    ])
+  })
+
+  it('ends with 4 when the session behind it has ended, and with 3 when it may not hand that on', async t => {
+    const { server, home } = await createSignedInHome(t)
+    server.script.session = [401, {}]
+    server.script.token = [400, { error: 'invalid_request', error_description: 'The subject token opens no session of this client.' }]
+    const ended = await home.run(['run', ...scope, '--', 'true'])
+    server.script.token = [400, { error: 'invalid_authorization_details', error_description: 'An agent hands on less than it has.' }]
+    const wider = await home.run(['run', ...scope, '--', 'true'])
+
+    assert.deepEqual([ended.code, wider.code], [4, 3])
+    assert.match(ended.err, /has ended: run sallyport login/)
+    assert.match(wider.err, /the gateway refused \(invalid_authorization_details\): An agent hands on less than it has\./)
   })
 
   it('leaves what follows -- to the command, its --help too', async t => {
@@ -82,6 +115,8 @@ describe('sallyport run', () => {
       [['run', ...scope], /which command\? Give it after --/],
       [['run', '--', 'true'], /what may the command do\? Give --scope/],
       [['run', ...scope, '--ttl', '5', '--', 'true'], /--ttl is a duration/],
+      [['run', ...scope, '--ttl', '9h', '--', 'true'], /--ttl is a duration from 1s to 8h/],
+      [['run', ...scope, '--max-calls', '0', '--', 'true'], /--max-calls is a whole number from 1/],
     ] as const
 
     for (const [args, sentence] of calls) {

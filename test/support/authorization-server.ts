@@ -20,6 +20,8 @@ export interface Script {
   sessions?: Answer
   /** What it says of the interval for asking, seconds. */
   interval?: number
+  /** Where /away leads. */
+  away?: string
 }
 
 /** One that answers as it is told to: for what no real server does, or not at the right moment. */
@@ -49,6 +51,10 @@ export async function startAuthorizationServer(t: TestContext, script: Script = 
     const form = new URLSearchParams(Buffer.concat(chunks).toString())
     const path = req.url ?? ''
     calls.push({ path, form, authorization: req.headers.authorization ?? '' })
+    if (path === '/away') {
+      res.writeHead(302, { location: script.away ?? '/' }).end()
+      return
+    }
     const [status, body] = answer(path, form)
     const code = typeof body === 'object' && body !== null && 'code' in body ? { 'sallyport-error': String(body.code) } : {}
     res.writeHead(status, { 'content-type': 'application/json', ...code }).end(body === undefined ? '' : JSON.stringify(body))

@@ -1,4 +1,4 @@
-import { CommandError, exitCode, printJson, type Terminal } from '../terminal.ts'
+import { CommandError, exitCode, printJson, type Terminal, UsageError } from '../terminal.ts'
 
 /** What went wrong, as a word for programs: one for each exit code of contract.md section 11. */
 const words: Readonly<Record<number, string>> = {
@@ -18,6 +18,8 @@ export async function withJsonErrors(json: boolean, terminal: Terminal, work: ()
   } catch (error) {
     if (json && error instanceof CommandError)
       printJson(terminal, { error: words[error.exitCode] ?? 'failed', message: error.message, exit_code: error.exitCode })
+    if (json && error instanceof UsageError)
+      printJson(terminal, { error: 'usage', message: error.message, exit_code: exitCode.usageOrConfig })
     throw error
   }
 }

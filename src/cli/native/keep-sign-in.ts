@@ -45,6 +45,7 @@ export async function keepSignIn(issued: Issued, deps: KeepDeps): Promise<Kept> 
     await saveCredential(secrets, chosen, credential)
     rememberProfile(chosen.profile, { gateway: chosen.gateway, store: secrets.kind }, place)
   } catch (error) {
+    await removeCredential(secrets, chosen).catch(() => false)
     await revokeHandle(server, issued.handle).catch(() => {})
     throw error
   }

@@ -16,10 +16,10 @@ import { revokeHandle } from './token-call.ts'
 export async function logout(args: readonly string[], terminal: Terminal): Promise<number> {
   const { values } = parseArgs({ args: [...args], options: { ...gatewayOptions, json: { type: 'boolean', default: false } } })
   const place = herePlace(terminal.env)
-  const chosen = chooseGateway(values, place)
   if ((terminal.env.SALLYPORT_TOKEN ?? '') !== '') terminal.remark('SALLYPORT_TOKEN is still set: what it holds is not ended.')
 
   return withJsonErrors(values.json, terminal, async () => {
+    const chosen = chooseGateway(values, place)
     const found = await findStored(chosen, place)
     if (found === null) {
       if (values.json) printJson(terminal, { gateway: chosen.gateway, revoked: false, removed: false })

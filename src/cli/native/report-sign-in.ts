@@ -1,6 +1,6 @@
-import { printable } from '../../config/mistakes.ts'
 import { isoTime } from '../../http/iso-time.ts'
 import { exitCode, printJson, type Terminal } from '../terminal.ts'
+import { displayable } from './displayable.ts'
 import type { Place } from './folders.ts'
 import { findHeld } from './held.ts'
 import type { Kept } from './keep-sign-in.ts'
@@ -24,7 +24,7 @@ export function reportKept({ credential, who }: Kept, chosen: Chosen, secrets: S
     })
     return
   }
-  const name = who === null ? '' : ` as ${printable(nameOf(who))}`
+  const name = who === null ? '' : ` as ${displayable(nameOf(who))}`
   terminal.print(`Signed in to ${chosen.gateway}${name} until ${localTime(expiresAt)}. Stored in: ${secrets.description}.`)
 }
 

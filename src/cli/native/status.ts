@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
-import { printable } from '../../config/mistakes.ts'
 import { isoTime } from '../../http/iso-time.ts'
 import { exitCode, printJson, type Terminal } from '../terminal.ts'
+import { displayable } from './displayable.ts'
 import { herePlace } from './folders.ts'
 import { findHeld, loginNeeded } from './held.ts'
 import { withJsonErrors } from './json-answer.ts'
@@ -20,6 +20,8 @@ export async function status(args: readonly string[], terminal: Terminal): Promi
     const held = await findHeld(values, herePlace(terminal.env), Date.now())
     const who = await askWho(held, Date.now)
     if (who === null) throw loginNeeded(`the session at ${held.gateway} has ended`, held)
+    // A handle that came in a variable says nothing of itself.
+    const scope = who.scopes?.join(' ') ?? held.scope ?? ''
     if (Math.abs(who.clockAheadMs) > worthSayingMs)
       terminal.remark(
         `This machine's clock is ${Math.round(Math.abs(who.clockAheadMs) / 1000)} s ${who.clockAheadMs > 0 ? 'ahead of' : 'behind'} the gateway's: set it right.`,
@@ -30,7 +32,7 @@ export async function status(args: readonly string[], terminal: Terminal): Promi
         profile: held.profile,
         user: { provider: who.provider, sub: who.sub, name: who.name, email: who.email },
         session_id: who.sessionId,
-        scope: held.scope,
+        scope,
         idle_expires_at: isoTime(who.idleExpiresAt),
         absolute_expires_at: isoTime(who.absoluteExpiresAt),
         stored_in: held.storedIn,
@@ -39,9 +41,9 @@ export async function status(args: readonly string[], terminal: Terminal): Promi
     }
     const rows = [
       ['gateway', held.gateway],
-      ['user', `${printable(nameOf(who))} (${printable(who.sub)} at ${printable(who.provider)})`],
-      ['session', printable(who.sessionId)],
-      ['may do', held.scope === null ? 'only the gateway knows' : printable(held.scope)],
+      ['user', displayable(`${nameOf(who)} (${who.sub} at ${who.provider})`)],
+      ['session', displayable(who.sessionId)],
+      ['may do', displayable(scope)],
       ['until', `${localTime(who.absoluteExpiresAt)}; unused, until ${localTime(who.idleExpiresAt)}`],
       ['stored in', held.storedIn],
     ]

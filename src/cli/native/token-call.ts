@@ -62,7 +62,7 @@ export function oauthError(answer: Answer, issuer: string): OAuthError {
 
 /** @param description the server's own words, for what we have no sentence of our own */
 export function errorOf(error: string, description: string): OAuthError {
-  const [sentence, exit] = Object.hasOwn(sentences, error) ? (sentences[error] ?? unknown) : unknown
+  const [sentence, exit] = (Object.hasOwn(sentences, error) ? sentences[error] : undefined) ?? unknown
   const said = description === '' ? '' : `: ${printable(description)}`
   return new OAuthError(error, sentence === '' ? `the gateway refused (${printable(error)})${said}` : `${sentence} (${error})`, exit)
 }
@@ -72,6 +72,7 @@ const notForUs = 'the gateway does not let this program sign in: `native.clients
 const sentences: Readonly<Record<string, readonly [string, number]>> = {
   access_denied: ['the sign-in was denied', exitCode.denied],
   invalid_scope: ['the gateway does not give these scopes: ask for fewer', exitCode.denied],
+  invalid_authorization_details: ['', exitCode.denied],
   invalid_target: ['the gateway does not give access to that', exitCode.denied],
   unauthorized_client: [notForUs, exitCode.denied],
   invalid_client: [notForUs, exitCode.denied],

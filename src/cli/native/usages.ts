@@ -52,14 +52,18 @@ options by which the handle could go elsewhere.
 
 ${gatewayUsage}`,
 
-  run: `Usage: sallyport run [--gateway URL] [--profile P] --scope SCOPES [--ttl D] -- COMMAND [ARGUMENT]...
+  run: `Usage: sallyport run [--gateway URL] [--profile P] --scope SCOPES [--ttl D] [--name N]
+                     [--route 'METHOD PATH']... [--max-calls N] -- COMMAND [ARGUMENT]...
 
 Runs a command with a handle of its own in SALLYPORT_TOKEN, and the gateway in SALLYPORT_GATEWAY. It may do no more than
 SCOPES, lives for D at most, and is revoked when the command ends.
 
 ${gatewayUsage}
   --scope SCOPES  what it may do, in quotes when several
-  --ttl D         how long, such as 30m: 15m when not given`,
+  --ttl D         how long, such as 30m: 15m when not given, 8h at most
+  --name N        what it is called in lists and in the audit; the command's own name when not given
+  --route 'M P'   only such calls, as 'GET /api/orders/*'; may be given several times
+  --max-calls N   only so many of them`,
 
   'exec-credential': `Usage: sallyport exec-credential [--gateway URL] [--profile P]
 

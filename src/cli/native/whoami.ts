@@ -10,6 +10,8 @@ export interface Who {
   readonly name: string
   readonly email: string
   readonly sessionId: string
+  /** What was approved; null when the gateway does not say. */
+  readonly scopes: readonly string[] | null
   /** By this machine's clock, epoch milliseconds: whichever limit comes first, if nothing is done until then. */
   readonly idleExpiresAt: number
   readonly absoluteExpiresAt: number
@@ -40,6 +42,7 @@ export async function askWho(held: Pick<Held, 'gateway' | 'handle' | 'basePath'>
     name: textOf(user, 'name'),
     email: textOf(user, 'email'),
     sessionId: textOf(session, 'session_id'),
+    scopes: Array.isArray(session.scopes) ? session.scopes.map(String) : null,
     // What is left is the gateway's to say; the clock that it is added to is ours.
     idleExpiresAt: at + secondsOf(session, 'idle_expires_in'),
     absoluteExpiresAt: at + secondsOf(session, 'absolute_expires_in'),
