@@ -67,6 +67,10 @@ dns.lookup = (name, ...rest) => lookup(/\\.(test|localhost)$/.test(name) ? '127.
 
 const program = join(projectRoot, 'src/cli/main.ts')
 
+// Each of many starts would compile the program anew.
+const compiled = mkdtempSync(join(tmpdir(), 'sallyport-compiled-'))
+process.on('exit', () => rmSync(compiled, { recursive: true, force: true }))
+
 export function createHome(t: TestContext): Home {
   const folder = mkdtempSync(join(tmpdir(), 'sallyport-home-'))
   t.after(() => rmSync(folder, { recursive: true, force: true }))
@@ -77,6 +81,7 @@ export function createHome(t: TestContext): Home {
     PATH: [bin, process.env.PATH].join(delimiter),
     HOME: folder,
     TMPDIR: process.env.TMPDIR,
+    NODE_COMPILE_CACHE: compiled,
     XDG_CONFIG_HOME: join(folder, 'config'),
     XDG_STATE_HOME: join(folder, 'state'),
     BROWSER: join(bin, 'browser'),
