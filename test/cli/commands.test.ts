@@ -32,8 +32,7 @@ describe('sallyport token', () => {
   })
 
   it('ends with 4 when its time is up', async t => {
-    const issued = [200, { access_token: 'spt_short', token_type: 'Bearer', expires_in: 0, scope: '' }] as const
-    const { home } = await createSignedInHome(t, { device: [issued] })
+    const { home } = await createSignedInHome(t, { seconds: 0 })
 
     const ran = await home.run(['token'])
 
@@ -102,7 +101,7 @@ describe('sallyport status', () => {
   })
 
   it('ends with 4 when the gateway does not know the handle any more', async t => {
-    const { home } = await createSignedInHome(t, { session: [401, { code: 'invalid_handle' }] })
+    const { home } = await createSignedInHome(t, { script: { session: [401, { code: 'invalid_handle' }] } })
 
     const ran = await home.run(['status'])
 
@@ -113,7 +112,7 @@ describe('sallyport status', () => {
   it("says when this machine's clock is wrong", async t => {
     const session = { session_id: 'x', idle_expires_in: 60, absolute_expires_in: 60 }
     const body = { authenticated: true, server_time: new Date(Date.now() + 600_000).toISOString(), user: { sub: 'alice' }, session }
-    const { home } = await createSignedInHome(t, { session: [200, body] })
+    const { home } = await createSignedInHome(t, { script: { session: [200, body] } })
 
     const ran = await home.run(['status'])
 
@@ -123,7 +122,7 @@ describe('sallyport status', () => {
 
   it('shows names in every script, but no control characters that a gateway sends', async t => {
     const { home } = await createSignedInHome(t, {
-      session: [200, { authenticated: true, user: { name: 'Zoë 佐\x1b]0;title\x07\u202e' }, session: {} }],
+      script: { session: [200, { authenticated: true, user: { name: 'Zoë 佐\x1b]0;title\x07\u202e' }, session: {} }] },
     })
 
     const ran = await home.run(['status'])
@@ -196,7 +195,7 @@ describe('sallyport exec-credential', () => {
   })
 
   it('never asks anybody to sign in: it ends with 4', async t => {
-    const { home } = await createSignedInHome(t, { session: [200, { authenticated: false }] })
+    const { home } = await createSignedInHome(t, { script: { session: [200, { authenticated: false }] } })
 
     const [ended, none] = [await home.run(['exec-credential']), await createHome(t).run(['exec-credential', '--gateway', nowhere])]
 

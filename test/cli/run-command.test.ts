@@ -92,7 +92,7 @@ describe('sallyport run', () => {
   })
 
   it('says when the handle could not be revoked, and still ends as the command did', async t => {
-    const { home } = await createSignedInHome(t, { revoke: [503, {}] })
+    const { home } = await createSignedInHome(t, { script: { revoke: [503, {}] } })
 
     const ran = await home.run(['run', ...scope, '--', 'true'])
 
