@@ -20,6 +20,7 @@ import { createMetrics, type Metrics } from './ops/metrics.ts'
 import { createTracing } from './ops/tracing.ts'
 import { createAssertionFor } from './request/assertion.ts'
 import { createForward } from './request/forward.ts'
+import { createOpenSockets } from './request/open-sockets.ts'
 import { createRefuse } from './request/refuse.ts'
 import { createStages, type Stages } from './request/stages.ts'
 import { createUpstreamPools } from './request/upstream-pools.ts'
@@ -34,6 +35,7 @@ import { createSealing } from './session/sealing.ts'
 import { createSessionIndex } from './session/session-index.ts'
 import { createSessionList } from './session/session-list.ts'
 import { createWatch, type Every } from './session/watch.ts'
+import { createLimiter } from './store/limiter.ts'
 import { openStore } from './store/open-store.ts'
 import type { Store } from './store/store.ts'
 import { createAdmit } from './tokens/admit.ts'
@@ -93,13 +95,18 @@ export function assemble(config: GatewayConfig, deps: GatewayDeps): Assembly {
   const log = counted(createLog({ level: config.log.level, destination: deps.logTo ?? openOutput('stdout'), now }), metrics)
   const auditTo = deps.auditTo ?? openOutput(config.audit.output, error => log.write('error', 'audit_failed', describeFailure(error)))
   const auditLog = createLog({ level: 'info', destination: auditTo, now })
-  const audit = createAudit(auditLog, config.audit.subject === 'hmac' ? subjectKey(config) : null, metrics.audited)
+  const audit = createAudit(
+    auditLog,
+    config.audit.subject === 'hmac' ? derivedKey(config, 'sallyport audit subject') : null,
+    metrics.audited,
+  )
 
   const store =
     deps.store ?? openStore(config.session.store, { now, onEvent: (event, detail) => log.write('warn', `store_${event}`, detail) })
   const sealing = createSealing(config.session.sealingKeys)
   const index = createSessionIndex({ store, now })
   const attempts = createAttempts({ store, sealing, now, random })
+  const admitWithin = createLimiter({ store, key: derivedKey(config, 'sallyport limits'), now })
 
   const showsIdToken = config.routes.some(({ token }) => token?.kind === 'id_token')
   const inUse = { keepClaims: claimsInUse(config), showsIdToken, audiences: audiencesInUse(config) }
@@ -142,6 +149,7 @@ export function assemble(config: GatewayConfig, deps: GatewayDeps): Assembly {
   const pools = createUpstreamPools({ now, log })
   const assertionFor = createAssertionFor({ keys: config.assertionKeys, now })
   const forward = createForward({ config, cors, pools, watch, metrics, assertionFor })
+  const sockets = createOpenSockets({ watch, families, every, now, onChange: metrics.webSockets })
   const refuse = createRefuse({ config, cors, audit, log })
   const stages = createStages({
     config,
@@ -152,11 +160,14 @@ export function assemble(config: GatewayConfig, deps: GatewayDeps): Assembly {
     readCookie,
     ...held,
     families,
+    admitWithin,
     freshToken,
     renew,
     clientTokens,
     forward,
     refuse,
+    sockets,
+    audit,
     metrics,
     beginTrace: createTracing(),
   })
@@ -168,6 +179,7 @@ export function assemble(config: GatewayConfig, deps: GatewayDeps): Assembly {
   const parts = {
     providers,
     attempts,
+    admitWithin,
     families,
     list,
     endings,
@@ -200,9 +212,13 @@ export function assemble(config: GatewayConfig, deps: GatewayDeps): Assembly {
     admin,
     store,
     log,
-    drain: watch.close,
+    drain() {
+      watch.close()
+      void sockets.close()
+    },
     async close() {
       watch.close()
+      await sockets.close()
       stopSweeping()
       await pools.close()
       // In this order: a renewal that loses to a logout has tokens to give back.
@@ -228,8 +244,8 @@ function audiencesInUse(config: GatewayConfig): readonly string[] {
   return [...new Set(config.routes.flatMap(({ token }) => (token?.kind === 'audience' && token.audience !== null ? token.audience : [])))]
 }
 
-function subjectKey(config: GatewayConfig): Buffer {
-  return createHmac('sha256', config.session.sealingKeys[0].key).update('sallyport audit subject').digest()
+function derivedKey(config: GatewayConfig, purpose: string): Buffer {
+  return createHmac('sha256', config.session.sealingKeys[0].key).update(purpose).digest()
 }
 
 /** A renewal, and what whoever waits for it waits. */

@@ -59,6 +59,8 @@ export interface GatewayErrorOptions {
   readonly login?: Readonly<Record<string, string>>
   /** A stable word for the audit that says which of several checks refused, such as `state_mismatch`. */
   readonly reason?: string
+  /** The audit has just been told of the like, and is not told again. */
+  readonly isRepeated?: boolean
 }
 
 /**
@@ -72,6 +74,7 @@ export class GatewayError extends Error {
   readonly headers: Readonly<Record<string, string>>
   readonly login: Readonly<Record<string, string>>
   readonly reason: string | undefined
+  readonly isRepeated: boolean
 
   constructor(code: GatewayErrorCode, message: string, options: GatewayErrorOptions = {}) {
     super(message, 'cause' in options ? { cause: options.cause } : undefined)
@@ -79,6 +82,7 @@ export class GatewayError extends Error {
     this.headers = options.headers ?? {}
     this.login = options.login ?? {}
     this.reason = options.reason
+    this.isRepeated = options.isRepeated ?? false
   }
 }
 

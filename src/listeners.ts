@@ -3,6 +3,10 @@ import https from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import type { GatewayConfig } from './config/config.ts'
 import { describeError, type GatewayErrorCode } from './errors.ts'
+import { createTrustedProxies } from './http/client-address.ts'
+import { capConnections } from './http/connection-cap.ts'
+import { watchSlowClients } from './http/slow-clients.ts'
+import { asksForWebSocket } from './http/web-socket-handshake.ts'
 
 /**
  * Limits of every port. A slow client costs a socket for these long, no longer (RFC 9112 §9.5); the
@@ -11,7 +15,10 @@ import { describeError, type GatewayErrorCode } from './errors.ts'
 export const limits = {
   maxHeaderBytes: 16 * 1024,
   headersTimeoutMs: 15_000,
-  requestTimeoutMs: 300_000,
+  // Some 140 bytes a second: no line that works stays below.
+  bodyStalledMs: 30_000,
+  minBodyBytes: 4 * 1024,
+  answerStalledMs: 60_000,
   keepAliveTimeoutMs: 75_000,
   checkEveryMs: 5_000,
   // How long a client may take to read what was answered to a request that could not be read.
@@ -20,9 +27,50 @@ export const limits = {
 
 const closeIdleEveryMs = 100
 
+/** What server.close() waits for, but closeAllConnections() does not know: connections that were handed over. */
+const handedOver = new WeakMap<Server, Set<Socket>>()
+
+/** Node's own name for a request that comes too slowly. */
+const slowRequest = 'ERR_HTTP_REQUEST_TIMEOUT'
+
+/** What tests make shorter. */
+export type ServerLimits = { readonly [Name in keyof typeof limits]: number }
+
+/** Takes a connection whose request asks to leave HTTP; `head` is what the client has sent behind it. */
+export type UpgradeListener = (req: http.IncomingMessage, socket: Socket, head: Buffer) => void
+
+export interface PublicServerOptions {
+  /** More connections came than there may be; told once a minute. */
+  readonly onRefused?: () => void
+  /**
+   * Gets the handshakes of WebSockets, and nothing else: other requests with Upgrade are answered as if they had none.
+   * Without it so are handshakes.
+   */
+  readonly upgrade?: UpgradeListener
+  readonly limits?: Partial<ServerLimits>
+}
+
 /** Creates the public server, http or https as `listen.tls` says; it does not listen yet. */
-export function createPublicServer({ tls }: GatewayConfig['listen'], handler: RequestListener): Server {
-  return createServer(tls, handler)
+export function createPublicServer(
+  { tls, maxConnections, trustedProxies }: GatewayConfig['listen'],
+  handler: RequestListener,
+  options: PublicServerOptions = {},
+): Server {
+  const { onRefused = () => {}, upgrade } = options
+  const server = createServer(tls, handler, { ...limits, ...options.limits }, upgrade !== undefined)
+  if (upgrade !== undefined) handOver(server, upgrade)
+  capConnections(server, { maxConnections, proxies: createTrustedProxies(trustedProxies), onRefused })
+  return server
+}
+
+function handOver(server: Server, upgrade: UpgradeListener): void {
+  const sockets = new Set<Socket>()
+  handedOver.set(server, sockets)
+  server.on('upgrade', (req, socket: Socket, head) => {
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
+    upgrade(req, socket, head)
+  })
 }
 
 /** Has a public server that speaks TLS show this certificate from the next connection on. */
@@ -45,23 +93,33 @@ export function createForwardAuthServer(handler: RequestListener): Server {
   return createServer(undefined, handler)
 }
 
-function createServer(tls: GatewayConfig['listen']['tls'], handler: RequestListener): Server {
+/** @param upgrades whether the server has somebody who takes handshakes */
+function createServer(
+  tls: GatewayConfig['listen']['tls'],
+  handler: RequestListener,
+  timing: ServerLimits = limits,
+  upgrades = false,
+): Server {
   const options = {
-    maxHeaderSize: limits.maxHeaderBytes,
-    headersTimeout: limits.headersTimeoutMs,
-    requestTimeout: limits.requestTimeoutMs,
-    keepAliveTimeout: limits.keepAliveTimeoutMs,
-    connectionsCheckingInterval: limits.checkEveryMs,
+    maxHeaderSize: timing.maxHeaderBytes,
+    headersTimeout: timing.headersTimeoutMs,
+    // Of a whole request: it would end large uploads, and what drips is ended below.
+    requestTimeout: 0,
+    keepAliveTimeout: timing.keepAliveTimeoutMs,
+    connectionsCheckingInterval: timing.checkEveryMs,
     insecureHTTPParser: false,
     // A stage refuses repeated lines by name; Node's own joining would hide them.
     joinDuplicateHeaders: false,
+    // Node ends a connection whose upgrade nobody takes.
+    shouldUpgradeCallback: upgrades ? asksForWebSocket : () => false,
     noDelay: true,
   }
   const server: Server =
-    tls === undefined ? http.createServer(options, handler) : https.createServer({ ...options, ...tls, minVersion: 'TLSv1.2' }, handler)
+    tls === undefined
+      ? http.createServer(options)
+      : https.createServer({ ...options, ...tls, minVersion: 'TLSv1.2', handshakeTimeout: timing.headersTimeoutMs })
+  watchSlowClients(server, handler, socket => answerClientError({ code: slowRequest }, socket), timing)
   server.on('clientError', answerClientError)
-  // Without this Node itself would ask for every body, also for those of requests that are refused.
-  server.on('checkContinue', handler)
   return server
 }
 
@@ -79,7 +137,10 @@ export function listen(server: Server, { host, port }: { readonly host: string; 
 /** Stops listening, lets running requests finish within `graceMs`, then closes what is left. */
 export function closeServer(server: Server, graceMs: number): Promise<void> {
   return new Promise(resolve => {
-    const timer = setTimeout(() => server.closeAllConnections(), graceMs)
+    const timer = setTimeout(() => {
+      server.closeAllConnections()
+      for (const socket of handedOver.get(server) ?? []) socket.destroy()
+    }, graceMs)
     // A connection whose request has just been answered is kept alive for a next one, which is not to come.
     const idle = setInterval(() => server.closeIdleConnections(), closeIdleEveryMs)
     server.close(() => {
@@ -92,7 +153,7 @@ export function closeServer(server: Server, graceMs: number): Promise<void> {
 }
 
 /** What Node could not parse never becomes a request: the answer is written by hand and the socket closed. */
-function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
+function answerClientError(error: Pick<NodeJS.ErrnoException, 'code'>, socket: Socket): void {
   // Half an answer is on the wire already: anything more would be read as part of it.
   const isAnswering = (socket as Socket & { _httpMessage?: { headersSent: boolean } | null })._httpMessage?.headersSent === true
   if (!socket.writable || error.code === 'ECONNRESET' || isAnswering) return void socket.destroy()
@@ -111,6 +172,6 @@ function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
 
 function clientErrorCode(code: string | undefined): GatewayErrorCode {
   if (code === 'HPE_HEADER_OVERFLOW') return 'headers_too_large'
-  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return 'request_timeout'
+  if (code === slowRequest) return 'request_timeout'
   return 'bad_request'
 }

@@ -23,7 +23,10 @@ const graceMs = 10_000
 export async function serve(files: readonly string[]): Promise<void> {
   const running = startRunning(files, config => renewCertificate(server, config.listen))
   const { config } = running
-  const server = createPublicServer(config.listen, (req, res) => running.gateway.handler(req, res))
+  const server = createPublicServer(config.listen, (req, res) => running.gateway.handler(req, res), {
+    upgrade: (...handshake) => running.gateway.upgrade(...handshake),
+    onRefused: () => running.log.write('warn', 'connections_full'),
+  })
   let isReady = false
   const probes = createProbesServer(createProbes({ metrics: running.metrics, isReady: () => isReady }))
   const ports: readonly Port[] = [

@@ -160,6 +160,7 @@ function fixedOf({ listen, probes, admin, forwardAuth, session }: GatewayConfig)
   return [
     [['listen', 'host'], listen.host],
     [['listen', 'port'], listen.port],
+    [['listen', 'maxConnections'], listen.maxConnections],
     [['listen', 'tls'], listen.tls !== undefined],
     [['probes'], probes && [probes.host, probes.port]],
     [['admin'], admin && [admin.host, admin.port]],

@@ -12,6 +12,7 @@ import type { Families } from '../session/families.ts'
 import type { Credential, SignedIn } from '../session/session.ts'
 import type { SessionList } from '../session/session-list.ts'
 import type { Every, Watch } from '../session/watch.ts'
+import type { AdmitWithin } from '../store/limiter.ts'
 import type { Admit } from '../tokens/admit.ts'
 import type { Endings } from '../tokens/endings.ts'
 import type { ProviderLogout } from '../tokens/provider-logout.ts'
@@ -55,6 +56,7 @@ export type RefuseForeign = (req: IncomingMessage, exchange: Exchange, isOwnForm
 export interface EndpointParts {
   readonly providers: ReadonlyMap<string, Provider>
   readonly attempts: Attempts
+  readonly admitWithin: AdmitWithin
   readonly families: Families
   readonly list: SessionList
   readonly endings: Endings

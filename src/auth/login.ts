@@ -3,8 +3,10 @@ import type { GatewayConfig, Origin, ProviderConfig } from '../config/config.ts'
 import type { Provider } from '../oidc/provider.ts'
 import { chooserPage } from '../pages/chooser-page.ts'
 import type { AttemptInput, Attempts } from '../session/attempts.ts'
+import type { AdmitWithin } from '../store/limiter.ts'
 import type { AttemptCookies } from './attempt-cookies.ts'
 import type { Bounce } from './bounce.ts'
+import { createCountAttempt } from './count-attempt.ts'
 import type { FreshAfterLapse } from './lapsed.ts'
 import { liveSession } from './live-session.ts'
 import { asksAgain, asksStepUp, chooseProviders, keepFresh, readLoginParams } from './login-params.ts'
@@ -17,6 +19,7 @@ export interface LoginDeps {
   readonly config: GatewayConfig
   readonly providers: ReadonlyMap<string, Provider>
   readonly attempts: Attempts
+  readonly admitWithin: AdmitWithin
   readonly cookies: AttemptCookies
   readonly bounce: Bounce
   readonly returnTo: ReturnTo
@@ -26,10 +29,11 @@ export interface LoginDeps {
 /**
  * GET /auth/login: starts a sign-in attempt and sends the browser to the provider.
  *
- * @throws {GatewayError} `navigation_required`, `bad_request`, `idp_unavailable`, `store_unavailable`
+ * @throws {GatewayError} `navigation_required`, `bad_request`, `too_many_requests`, `idp_unavailable`, `store_unavailable`
  */
 export function createLogin(deps: LoginDeps): RequestHandler {
   const { config, providers, attempts, cookies } = deps
+  const countAttempt = createCountAttempt(config.session, deps.admitWithin)
 
   return async function login(req, res) {
     const { target } = exchangeOf(res)
@@ -62,6 +66,7 @@ export function createLogin(deps: LoginDeps): RequestHandler {
     if (provider === undefined) throw new TypeError('a configured provider was not created')
     const { origin } = exchangeOf(res).target
     const asked = readLoginParams(query, provider.config)
+    await countAttempt(exchangeOf(res).clientAddress)
     const { params, ...rest } = keepFresh(asked, await freshnessOf(req, origin, provider), provider.config.authorizationParams)
     const { ticket, attempt } = await attempts.begin({ provider: provider.config.id, origin: origin.href, ...aim, ...rest })
     const url = await provider.authorizationUrl({

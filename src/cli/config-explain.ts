@@ -71,7 +71,7 @@ function describe(explanation: Explanation): string[] {
 /** A proxy serves it: how it reaches the application is its own. */
 function describeAsked({ route }: Forwarding): string[] {
   return [
-    ...row('limits', [`an encoded slash ${route.encodedSlash === 'pass' ? 'passes' : 'is refused'}`]),
+    ...row('limits', describeLimits(route)),
     ...row('upstream', ['none: a proxy asks by forward-auth and serves it; on the public port there is nothing (404 no_route)']),
   ]
 }
@@ -80,9 +80,24 @@ function describeForwarding({ route, headersDropped, urls }: Forwarding): string
   return [
     ...row('drops', headersDropped),
     ...row('waits', describeTimeouts(route)),
-    ...row('limits', [`body ${route.limits.bodyBytes} bytes; an encoded slash ${route.encodedSlash === 'pass' ? 'passes' : 'is refused'}`]),
+    ...row('limits', [`body ${route.limits.bodyBytes} bytes`, ...describeLimits(route)]),
     ...row(route.upstream.kind === 'files' ? 'file' : 'upstream', urls),
   ]
+}
+
+const whose = {
+  caller: 'session, or address where there is none',
+  session: 'session',
+  user: 'user',
+  address: 'address',
+  route: 'route, from everybody',
+} as const
+
+function describeLimits({ encodedSlash, limits: { perMinute } }: RouteRule): string[] {
+  const names = Object.keys(whose) as (keyof typeof whose)[]
+  const rates =
+    perMinute === null ? [] : names.flatMap(name => (perMinute[name] === null ? [] : `${perMinute[name]} a minute for each ${whose[name]}`))
+  return [...rates, `an encoded slash ${encodedSlash === 'pass' ? 'passes' : 'is refused'}`]
 }
 
 /** One label, its lines beside it. */

@@ -6,9 +6,9 @@ import type {
   AssertionKey,
   ClientAuth,
   GatewayConfig,
-  NativeConfig,
   Origin,
   ProviderConfig,
+  RequestRates,
   RouteRule,
   RouteToken,
   SealingKey,
@@ -17,6 +17,7 @@ import type {
 } from './config.ts'
 import type { Folders } from './folders.ts'
 import { defaultListenHost } from './hosts.ts'
+import type { NativeConfig } from './native-config.ts'
 import { ownToken } from './own-token.ts'
 import type { ConfigOptions } from './schema.ts'
 import type { NativeOptions } from './schema-native.ts'
@@ -46,6 +47,7 @@ export function buildConfig(
       host: listen.host ?? defaultListenHost(session.cookie),
       port: listen.port,
       trustedProxies: listen.trustedProxies,
+      maxConnections: listen.maxConnections,
       ...(listen.tls && { tls: { cert: Buffer.from(listen.tls.cert), key: Buffer.from(listen.tls.key) } }),
     },
     ...(admin && { admin: { host: admin.host, port: admin.port, tokens: adminTokens } }),
@@ -133,7 +135,7 @@ function buildSession(options: ConfigOptions['session'], sealingKeys: readonly S
 function buildRoute(options: RouteOptions, origins: readonly Origin[], upstream: Upstream): RouteRule {
   // Files can only be looked at.
   const byDefault = upstream.kind === 'files' ? ['GET', 'HEAD'] : null
-  const { kind, origin, methods = byDefault, require, token, assertion = null, timeouts, limits, ...rest } = options
+  const { kind, origin, methods = byDefault, require, token, assertion = null, timeouts, limits, websocket = null, ...rest } = options
   const { maxAge, ...demands } = require
   return {
     ...rest,
@@ -146,8 +148,15 @@ function buildRoute(options: RouteOptions, origins: readonly Origin[], upstream:
     token: buildToken(token),
     assertion,
     timeouts: { connectMs: timeouts.connect, headersMs: timeouts.headers, idleMs: timeouts.idle },
-    limits: { bodyBytes: limits.body },
+    limits: { bodyBytes: limits.body, perMinute: buildRates(limits.perMinute) },
+    websocket,
   }
+}
+
+function buildRates(perMinute: RouteOptions['limits']['perMinute']): RequestRates | null {
+  if (perMinute === undefined) return null
+  const none = { caller: null, session: null, user: null, address: null, route: null }
+  return typeof perMinute === 'number' ? { ...none, caller: perMinute } : { ...none, ...defined(perMinute) }
 }
 
 /**

@@ -43,17 +43,22 @@ function checkUpstream(options: Partial<RouteOptions>, path: ConfigPath, { forwa
     report([...path, 'upstream'], 'is missing: add it. A route can do without only where forwardAuth is configured and a proxy serves it')
     return
   }
-  const { preserveHost, stripPrefix, setHeaders = {}, timeouts, limits } = options
+  const { preserveHost, stripPrefix, setHeaders = {}, timeouts, limits, websocket } = options
+  const byDefault = routeSchema.shape.limits.parse(undefined)
   const idle = {
     preserveHost: preserveHost === true,
     stripPrefix: stripPrefix === true,
     setHeaders: Object.keys(setHeaders).length > 0,
     timeouts: differs(timeouts, routeSchema.shape.timeouts.parse(undefined)),
-    limits: differs(limits, routeSchema.shape.limits.parse(undefined)),
+    'limits.body': differs({ body: limits?.body ?? byDefault.body }, { body: byDefault.body }),
+    websocket: websocket !== undefined,
   }
   for (const [name, isWritten] of Object.entries(idle)) {
     if (isWritten)
-      report([...path, name], 'does nothing on a route without upstream, which the proxy serves: set it there, and remove it here')
+      report(
+        [...path, ...name.split('.')],
+        'does nothing on a route without upstream, which the proxy serves: set it there, and remove it here',
+      )
   }
 }
 

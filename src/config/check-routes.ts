@@ -1,6 +1,7 @@
 import { checkScopes, checkToken } from './check-token.ts'
 import type { Report } from './checks.ts'
 import type { Draft } from './draft.ts'
+import { isLoopback } from './hosts.ts'
 import type { ConfigPath } from './mistakes.ts'
 import { assertionKeysPath, createOwnPathTest } from './own-paths.ts'
 import type { RouteOptions } from './schema-routes.ts'
@@ -17,6 +18,7 @@ export function checkRoutes(draft: Draft, report: Report): void {
     const path: ConfigPath = ['routes', i]
     checkAccess(route, path, report)
     checkHeaders(route, path, report)
+    checkWebSocket(route, [...path, 'websocket'], report)
     for (const name of Object.keys(route.require?.claims ?? {})) checkClaim(name, [...path, 'require', 'claims', name], report)
     checkDemandedScopes(route, path, draft, report)
     checkToken(route, path, draft, report)
@@ -39,7 +41,7 @@ export function checkRoutes(draft: Draft, report: Report): void {
 }
 
 /** A rule that nobody would see broken is worse than none: what `access` rules out may not be written. */
-function checkAccess({ access, require, identityHeaders = {} }: Partial<RouteOptions>, path: ConfigPath, report: Report): void {
+function checkAccess({ access, require, identityHeaders = {}, limits }: Partial<RouteOptions>, path: ConfigPath, report: Report): void {
   if (access === undefined) return
   if (access !== 'signed-in' && require !== undefined) {
     const { scopes, claims, acr, maxAge } = require
@@ -49,6 +51,13 @@ function checkAccess({ access, require, identityHeaders = {} }: Partial<RouteOpt
     }
   }
   if (access !== 'anyone') return
+  for (const name of ['session', 'user'] as const) {
+    if (typeof limits?.perMinute !== 'object' || limits.perMinute[name] === undefined) continue
+    report(
+      [...path, 'limits', 'perMinute', name],
+      'counts nothing with access: anyone, which does not read the session: use address or route',
+    )
+  }
   if (Object.keys(identityHeaders).length > 0) {
     report([...path, 'identityHeaders'], 'are never set with access: anyone, which does not read the session: remove them')
   }
@@ -64,6 +73,20 @@ function checkHeaders(route: Partial<RouteOptions>, path: ConfigPath, report: Re
     }
   }
   for (const [name, claim] of Object.entries(route.identityHeaders ?? {})) checkClaim(claim, [...path, 'identityHeaders', name], report)
+}
+
+/** A rule that nobody would see broken is worse than none; and who listens in on a page of theirs could speak for it. */
+function checkWebSocket({ websocket, access, methods }: Partial<RouteOptions>, path: ConfigPath, report: Report): void {
+  if (websocket === undefined) return
+  if (methods !== undefined && !methods.includes('GET'))
+    report(path, 'lets nothing through: add GET to methods, by which a WebSocket begins')
+  if (access === 'anyone' && websocket.activity === 'frames')
+    report([...path, 'activity'], 'has no meaning with access: anyone, which does not read the session: remove it')
+  websocket.origins.forEach((href, i) => {
+    const { protocol, hostname } = new URL(href)
+    if (protocol !== 'https:' && !isLoopback(hostname))
+      report([...path, 'origins', i], 'must be https; http is only for this machine itself')
+  })
 }
 
 /**

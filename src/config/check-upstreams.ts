@@ -24,7 +24,7 @@ export function checkUpstreams({ sections, routes, isUnreadable }: Draft, { now 
 
 /** A rule that nobody would see broken is worse than none: files get no requests, and can only be looked at. */
 function checkFileRoute(route: Partial<RouteOptions>, path: ConfigPath, report: Report): void {
-  const { token, assertion, methods = [], identityHeaders = {}, setHeaders = {}, preserveHost, encodedSlash } = route
+  const { token, assertion, methods = [], identityHeaders = {}, setHeaders = {}, preserveHost, encodedSlash, websocket } = route
   const meaningless = {
     token: token !== undefined && token !== 'none',
     assertion: assertion !== undefined,
@@ -32,6 +32,7 @@ function checkFileRoute(route: Partial<RouteOptions>, path: ConfigPath, report: 
     setHeaders: Object.keys(setHeaders).length > 0,
     preserveHost: preserveHost === true,
     encodedSlash: encodedSlash === 'pass',
+    websocket: websocket !== undefined,
   }
   for (const [name, isWritten] of Object.entries(meaningless)) {
     if (isWritten) report([...path, name], 'has no meaning with files, which no request is sent to: remove it')

@@ -1,4 +1,5 @@
 import type { KeyObject } from 'node:crypto'
+import type { NativeConfig } from './native-config.ts'
 import type { StoreConfig } from './store-config.ts'
 
 /**
@@ -16,6 +17,8 @@ export interface GatewayConfig {
     readonly port: number
     /** CIDR blocks of the proxies whose Forwarded and X-Forwarded-* are believed. Empty: nobody's. */
     readonly trustedProxies: readonly string[]
+    /** Of this process. */
+    readonly maxConnections: number
     readonly tls?: { readonly cert: Buffer; readonly key: Buffer }
   }
   /** Without it nobody asks how the program is. */
@@ -49,27 +52,6 @@ export interface Origin {
   readonly authority: string
   /** Whether the origin is https, whatever the socket says. */
   readonly isSecure: boolean
-}
-
-/** The authorization server for native clients. */
-export interface NativeConfig {
-  /** Where it is: an origin of its own, or the first of `origins`. Its `href` is the issuer. */
-  readonly origin: Origin
-  readonly hasOwnOrigin: boolean
-  readonly idleTimeoutMs: number
-  readonly absoluteTimeoutMs: number
-  readonly clients: readonly NativeClient[]
-}
-
-/** A program that may sign people in; public, without a secret (RFC 8252 §8.4). */
-export interface NativeClient {
-  readonly id: string
-  readonly name: string
-  /** `loopback`, or redirect URIs; loopback ones are without a port. */
-  readonly redirects: readonly string[]
-  readonly scopes: readonly string[]
-  readonly device: boolean
-  readonly delegate: boolean
 }
 
 /** A provider: an IdP as configured. */
@@ -152,6 +134,8 @@ export interface SessionConfig {
   readonly absoluteTimeoutMs: number
   /** How many sessions of one user live at once; beyond it the oldest ends. */
   readonly perUserLimit: number
+  /** How many sign-ins may be begun. */
+  readonly attempts: { readonly perMinute: { readonly address: number; readonly all: number } }
   /** The claims that GET /auth/session shows, and no others. */
   readonly claims: readonly string[]
   readonly sealing: 'holder' | 'gateway'
@@ -286,5 +270,29 @@ export interface RouteRule {
   readonly identityHeaders: Readonly<Record<string, string>>
   readonly setHeaders: Readonly<Record<string, string>>
   readonly timeouts: { readonly connectMs: number; readonly headersMs: number; readonly idleMs: number }
-  readonly limits: { readonly bodyBytes: number }
+  readonly limits: {
+    readonly bodyBytes: number
+    /** Null: requests are not counted. */
+    readonly perMinute: RequestRates | null
+  }
+  /** Null: no WebSocket is opened through the route. */
+  readonly websocket: {
+    /** Origins whose pages may open one beside the request's own, serialised. */
+    readonly origins: readonly string[]
+    /** What counts as activity of the session: the handshake alone, or messages of the client as well. */
+    readonly activity: 'handshake' | 'frames'
+  } | null
+}
+
+/** How many requests a minute a route takes; null: as many as come. */
+export interface RequestRates {
+  /** From each session, or from each address where there is none. */
+  readonly caller: number | null
+  readonly session: number | null
+  /** From all sessions of one user. */
+  readonly user: number | null
+  /** From each address; of IPv6 from each /64. */
+  readonly address: number | null
+  /** From everybody. */
+  readonly route: number | null
 }

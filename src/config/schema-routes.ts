@@ -5,7 +5,7 @@ import { assertion } from './schema-assertion.ts'
 import { claimDemands, claimName, scopes } from './schema-provider.ts'
 import { token } from './schema-token.ts'
 import { upstream } from './schema-upstream.ts'
-import { distinct, duration, flag, judgedText, oneOrMore, path, size, text } from './schema-values.ts'
+import { distinct, duration, flag, judgedText, oneOrMore, origin, path, size, text, whole } from './schema-values.ts'
 
 const method = () =>
   judgedText(value => {
@@ -23,6 +23,17 @@ const demands = z.strictObject({
     .describe('Authentication contexts of which one is enough; otherwise a step-up is asked for.'),
   maxAge: duration('1s', '30d').optional().describe('How long ago the person may have signed in (duration). Without it: any time.'),
 })
+
+const rate = () => whole(1, 1_000_000)
+
+const rates = z
+  .strictObject({
+    session: rate().optional().describe('Requests a minute from each session. Without it: any number.'),
+    user: rate().optional().describe('Requests a minute from all sessions of a user together. Without it: any number.'),
+    address: rate().optional().describe('Requests a minute from each client address, of IPv6 from each /64. Without it: any number.'),
+    route: rate().optional().describe('Requests a minute from everybody together. Without it: any number.'),
+  })
+  .refine(limits => Object.keys(limits).length > 0, { error: 'must have at least one limit' })
 
 /** One path prefix with its upstream and its rules. */
 export const route = z.strictObject({
@@ -77,9 +88,29 @@ export const route = z.strictObject({
     .prefault({})
     .describe('How long to wait for the upstream.'),
   limits: z
-    .strictObject({ body: size('100GiB').prefault('10MiB').describe('Largest request body (size).') })
+    .strictObject({
+      body: size('100GiB').prefault('10MiB').describe('Largest request body, and largest message from the client over a WebSocket (size).'),
+      perMinute: z
+        .union([rate(), rates], { error: 'must be a whole number, or a map of session, user, address and route' })
+        .optional()
+        .describe(
+          'Requests a minute, in all replicas together: a number for each session, or each client address where there is none; or a map of what follows. Without it: as many as come.',
+        ),
+    })
     .prefault({})
-    .describe('What a request may be at most.'),
+    .describe('What a request may be at most, and how many of them may come.'),
+  websocket: z
+    .strictObject({
+      origins: distinct(origin())
+        .default([])
+        .describe('Origins whose pages may open one, beside those that the route is served on, each for itself.'),
+      activity: z
+        .enum(['handshake', 'frames'])
+        .default('handshake')
+        .describe('What keeps the session from falling idle: opening one, or also the messages that the client sends.'),
+    })
+    .optional()
+    .describe('Lets WebSockets through; {} is enough. Without it: a handshake is refused.'),
 })
 
 export type RouteOptions = z.output<typeof route>

@@ -32,6 +32,20 @@ export const session = z.strictObject({
   idleTimeout: duration('1s', '24h').prefault('30m').describe('How long a session lives without activity (duration).'),
   absoluteTimeout: duration('1s', '30d').prefault('12h').describe('How long a session lives at most, whatever happens (duration).'),
   perUserLimit: whole(1, 1000).prefault(20).describe('How many sessions a user has at once; a new sign-in beyond it ends the oldest.'),
+  attempts: z
+    .strictObject({
+      perMinute: z
+        .strictObject({
+          address: whole(1, 1_000_000)
+            .prefault(300)
+            .describe('How many sign-ins may be begun a minute from one client address, of IPv6 from one /64.'),
+          all: whole(1, 1_000_000).prefault(6000).describe('How many may be begun a minute by everybody together.'),
+        })
+        .prefault({})
+        .describe('Sign-ins that may be begun a minute, in all replicas together.'),
+    })
+    .prefault({})
+    .describe('Sign-ins that were begun: each is kept for ten minutes, and anybody can begin one.'),
   claims: distinct(claimName()).default(['name', 'email']).describe('Claims that GET /auth/session shows, and no others.'),
   sealing: z
     .enum(['holder', 'gateway'])

@@ -16,6 +16,9 @@ const listen = z.strictObject({
   trustedProxies: distinct(judgedText(blockProblem))
     .default([])
     .describe("Address blocks (CIDR) of the proxies in front, whose X-Forwarded-* are believed. Empty: nobody's."),
+  maxConnections: whole(10, 1_000_000)
+    .prefault(10_000)
+    .describe('How many connections the process has open at once; half of them at most from one address that is no trusted proxy.'),
   tls: z
     .strictObject({
       cert: certificates().describe('PEM of the certificate and those that vouch for it.'),

@@ -25,7 +25,7 @@ export async function startDemo(ports: typeof demoPorts = demoPorts): Promise<De
   const secrets = makeSecrets()
   let handler: RequestListener = (_req, res) => res.writeHead(503, { 'retry-after': '1' }).end()
   // The provider must know the gateway's origin and the gateway the provider's, so this one listens first.
-  const server = createPublicServer({ host: loopback, port: 0, trustedProxies: [] }, (req, res) => handler(req, res))
+  const server = createPublicServer({ host: loopback, port: 0, trustedProxies: [], maxConnections: 1000 }, (req, res) => handler(req, res))
   const front = await listenAt(server, { host: loopback, name: 'localhost', port: ports.gateway, spare })
 
   const rest = await startParts(front.origin, secrets, ports, spare).catch(async error => {

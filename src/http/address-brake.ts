@@ -1,3 +1,5 @@
+import { networkOf } from './client-address.ts'
+
 /** How many of one address's requests may come to nothing in a minute before it is told to wait, where nobody says otherwise. */
 const defaultLimit = 60
 const windowMs = 60_000
@@ -33,9 +35,4 @@ export function createAddressBrake(now: () => number, limit = defaultLimit): Add
       return (counts.get(network) ?? (counts.size < mostAddresses ? 0 : limit)) >= limit
     },
   }
-}
-
-/** Of IPv6 the first half: the rest is the client's own to choose (RFC 4291 §2.5.4). */
-function networkOf(address: string): string {
-  return address.includes(':') ? (address.split('::', 1)[0] ?? '').split(':').slice(0, 4).join(':') : address
 }

@@ -63,6 +63,26 @@ export function clientAddress(req: RequestHead, proxies: TrustedProxies): string
   return known
 }
 
+/**
+ * Whose an address is, as far as limits are concerned: of IPv6 the first half, for the rest is the client's own to
+ * choose (RFC 4291 §2.5.4).
+ */
+export function networkOf(address: string): string {
+  if (!address.includes(':')) return address
+  // What `::` stands for may be part of that half: one network has one spelling here.
+  const [head = '', tail] = address.split('::', 2)
+  const groups = head === '' ? [] : head.split(':')
+  if (tail !== undefined) {
+    const rest = tail === '' ? 0 : tail.split(':').length + (tail.includes('.') ? 1 : 0)
+    while (groups.length + rest < 8) groups.push('0')
+    if (tail !== '') groups.push(...tail.split(':'))
+  }
+  return groups
+    .slice(0, 4)
+    .map(group => Number.parseInt(group, 16).toString(16))
+    .join(':')
+}
+
 function addBlock(list: BlockList, cidr: string): void {
   const [address = '', prefix] = cidr.split('/', 2)
   const version = isIP(address)

@@ -22,6 +22,8 @@ export interface Exchange {
   readonly target: Target
   /** Whether a person would see the answer: a top-level GET navigation. */
   readonly isNavigation: boolean
+  /** Only on the handshake of a WebSocket. */
+  readonly upgrade?: 'websocket'
   /** What upstreams are told of our span (W3C Trace Context); null where nobody traces: then they get the client's. */
   readonly trace: { readonly traceparent: string; readonly tracestate: string } | null
 }

@@ -46,7 +46,7 @@ export function problemBody(
 export function problemHeaders(error: GatewayError, info: ProblemInfo): string[] {
   const { retryAfterSeconds } = describeError(error.code)
   const headers = ['sallyport-error', error.code, 'cache-control', 'no-store', 'x-request-id', info.requestId]
-  if (retryAfterSeconds !== undefined) headers.push('retry-after', String(retryAfterSeconds))
+  if (retryAfterSeconds !== undefined && error.headers['retry-after'] === undefined) headers.push('retry-after', String(retryAfterSeconds))
   if (error.code === 'body_too_large') headers.push('connection', 'close')
   // RFC 9110 §15.5.2 wants a challenge with every 401.
   if (statusOf(error, info) === 401 && error.headers['www-authenticate'] === undefined)

@@ -59,7 +59,7 @@ export function createClientHeaders(route: RouteRule, deps: ResponseHeaderDeps):
       else if (name === 'cache-control') cacheControl = typeof value === 'string' ? value : value.join(', ')
       else if (name === 'location' || name === 'content-location') add(list, name, rewriteLocation(value, exchange.target.origin))
       else if (name === 'strict-transport-security') hasStrongHsts = addHsts(list, value, exchange.target.origin.isSecure)
-      else if (name === 'content-length' && status === 204) continue
+      else if (name === 'content-length' && (status === 204 || status === 101)) continue
       else if (readsSession && targetedCacheControl.has(name)) continue
       else add(list, name, value)
     }

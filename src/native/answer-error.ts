@@ -14,6 +14,7 @@ export function createAnswerError({ audit, log }: { readonly audit: Audit; reado
   return function answerError(res: Response, thrown: unknown): void {
     const { trail } = visitOf(res)
     const error = toOAuthError(thrown)
+    trail.outcome = error.error
     if (error.status >= 500) log.write('error', 'request_failed', { ...trailFields(trail), ...codeOf(thrown), ...describeFailure(thrown) })
     else if (error.error !== 'authorization_pending') {
       auditOf(audit, trail)('refusal', { code: error.error, status: error.status, outcome: 'refused', ...reasonOf(error) })

@@ -1,4 +1,4 @@
-import type { NativeClient } from '../config/config.ts'
+import type { NativeClient } from '../config/native-config.ts'
 import type { CodeAnswer, NativeAsk } from '../session/attempts.ts'
 import { isBase64Url } from '../session/credential.ts'
 import { OAuthError } from './oauth-error.ts'

@@ -1,12 +1,13 @@
 import type { Request, RequestHandler, Response } from 'express'
 import type { AttemptCookies } from '../auth/attempt-cookies.ts'
+import type { CountAttempt } from '../auth/count-attempt.ts'
 import { callbackUri } from '../auth/login.ts'
 import { chooseProviders, readLoginParams } from '../auth/login-params.ts'
 import { requireNavigation } from '../auth/navigation.ts'
 import { exchangeOf, redirect, sendPage } from '../auth/respond.ts'
-import type { GatewayConfig, NativeConfig, ProviderConfig } from '../config/config.ts'
+import type { GatewayConfig, ProviderConfig } from '../config/config.ts'
+import type { NativeConfig } from '../config/native-config.ts'
 import { GatewayError } from '../errors.ts'
-import type { AddressBrake } from '../http/address-brake.ts'
 import type { Provider } from '../oidc/provider.ts'
 import { chooserPage } from '../pages/chooser-page.ts'
 import { handOffPage } from '../pages/hand-off-page.ts'
@@ -24,6 +25,7 @@ export interface BeginDeps {
   readonly providers: ReadonlyMap<string, Provider>
   readonly attempts: Attempts
   readonly cookies: AttemptCookies
+  readonly countAttempt: CountAttempt
 }
 
 export interface AuthorizeDeps extends BeginDeps {
@@ -31,8 +33,6 @@ export interface AuthorizeDeps extends BeginDeps {
   readonly pushed: PushedRequests
   readonly answer: ClientAnswer
   readonly begin: Begin
-  /** Counts sign-ins that were begun: each keeps something in the store. */
-  readonly brake: AddressBrake
 }
 
 /**
@@ -40,15 +40,14 @@ export interface AuthorizeDeps extends BeginDeps {
  * neither read, made nor ended: who is signed in at the provider is for the approval page to show.
  *
  * @throws {GatewayError} to be shown on a page, as long as nobody knows where an answer may go: `bad_request` (NAT-09),
- *   `navigation_required`, `too_many_requests`. What comes after is told to the client.
+ *   `navigation_required`. What comes after is told to the client.
  */
 export function createAuthorize(deps: AuthorizeDeps): RequestHandler {
-  const { config, requests, pushed, answer, brake } = deps
+  const { config, requests, pushed, answer } = deps
 
   return async function authorize(req, res) {
     requireNavigation(req)
-    const { target, clientAddress } = exchangeOf(res)
-    if (brake.isOver(clientAddress)) throw new GatewayError('too_many_requests', 'too many sign-ins of this address')
+    const { target } = exchangeOf(res)
     const sent = onPage(() => (req.method === 'POST' ? readBodyParams(req) : readOAuthParams(target.query)))
     const { params, take } = await findRequest(sent)
     const addressed = onPage(() => requests.address(params))
@@ -58,7 +57,6 @@ export function createAuthorize(deps: AuthorizeDeps): RequestHandler {
       const [chosen, ...others] = chooseProviders(only(sent, 'provider'), config.identityProviders)
       if (others.length > 0 || chosen === undefined) return sendPage(res, chooser(sent))
       if (!(await take())) throw new OAuthError('invalid_request', 'The pushed request was used before.', { reason: 'request_uri' })
-      brake.count(clientAddress)
       await deps.begin(req, res, chosen, ask, loginParamsOf(params, chosen))
     } catch (error) {
       answer.turnBack(res, to, toOAuthError(error))
@@ -84,7 +82,7 @@ export function createAuthorize(deps: AuthorizeDeps): RequestHandler {
   }
 }
 
-/** Starts the sign-in at the provider. @throws {GatewayError} `idp_unavailable`, `store_unavailable` */
+/** Starts the sign-in at the provider. @throws {GatewayError} `too_many_requests`, `idp_unavailable`, `store_unavailable` */
 export type Begin = (
   req: Request,
   res: Response,
@@ -94,10 +92,11 @@ export type Begin = (
 ) => Promise<void>
 
 /** Creates what begins the sign-in of a native client; its attempt cookie is the one that goes through to the approval (NAT-14). */
-export function createBegin({ config, native, providers, attempts, cookies }: BeginDeps): Begin {
+export function createBegin({ config, native, providers, attempts, cookies, countAttempt }: BeginDeps): Begin {
   return async function begin(req, res, { id, responseMode }, ask, { params, ...rest }) {
     const provider = providers.get(id)
     if (provider === undefined) throw new TypeError('a configured provider was not created')
+    await countAttempt(exchangeOf(res).clientAddress)
     const origin = native.origin.href
     const { ticket, attempt } = await attempts.begin({ provider: id, origin, returnTo: '/', native: ask, ...rest })
     const { state, nonce, verifier } = attempt

@@ -1,4 +1,4 @@
-import type { NativeConfig } from '../config/config.ts'
+import type { NativeConfig } from '../config/native-config.ts'
 import type { Audit } from '../ops/audit.ts'
 import { auditOf } from '../ops/trail.ts'
 import type { NativeAsk } from '../session/attempts.ts'

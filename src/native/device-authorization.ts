@@ -1,8 +1,8 @@
 import type { RequestHandler } from 'express'
+import type { CountAttempt } from '../auth/count-attempt.ts'
 import { exchangeOf } from '../auth/respond.ts'
-import type { GatewayConfig, NativeClient, NativeConfig } from '../config/config.ts'
-import { GatewayError } from '../errors.ts'
-import type { AddressBrake } from '../http/address-brake.ts'
+import type { GatewayConfig } from '../config/config.ts'
+import type { NativeClient, NativeConfig } from '../config/native-config.ts'
 import { createRecent } from '../session/recent.ts'
 import { readScopes } from './authorization-request.ts'
 import { type BeginSession, codeRefused, parseCode } from './begin-session.ts'
@@ -26,23 +26,28 @@ export interface DeviceAuthorizationDeps {
   readonly clients: ReadonlyMap<string, NativeClient>
   readonly resources: Resources
   readonly devices: DeviceRequests
-  /** Counts devices that have begun: each keeps something in the store. */
-  readonly brake: AddressBrake
+  readonly countAttempt: CountAttempt
 }
 
 /** POST /oauth/device_authorization (RFC 8628 §3.1). */
-export function createDeviceAuthorization({ config, native, clients, resources, devices, brake }: DeviceAuthorizationDeps): RequestHandler {
+export function createDeviceAuthorization({
+  config,
+  native,
+  clients,
+  resources,
+  devices,
+  countAttempt,
+}: DeviceAuthorizationDeps): RequestHandler {
   const place = native.origin.href + config.paths.device
 
   return async function deviceAuthorization(req, res) {
     const { clientAddress } = exchangeOf(res)
-    if (brake.isOver(clientAddress)) throw new GatewayError('too_many_requests', 'too many sign-ins of this address')
     const params = readBodyParams(req)
     const client = clientOf(clients, req.headers.authorization, params)
     requireDevice(client)
     const scopes = readScopes(params.get('scope'), client.scopes)
     const ask = { clientId: client.id, scopes, resources: resources.read(params.getAll('resource')) }
-    brake.count(clientAddress)
+    await countAttempt(clientAddress)
     const { deviceCode, userCode } = await devices.begin(ask, clientAddress)
     res.json({
       device_code: deviceCode,

@@ -1,11 +1,13 @@
 import { createAttemptCookies } from '../auth/attempt-cookies.ts'
 import { admitAnswer, callbackMethod, createCallback, type NativeLeg } from '../auth/callback.ts'
 import { readCallbackForm } from '../auth/callback-form.ts'
+import { createCountAttempt } from '../auth/count-attempt.ts'
 import type { EndpointParts, EndpointStages } from '../auth/endpoints.ts'
 import { createOwnApp, type Endpoints, type Handlers, literal } from '../auth/own-app.ts'
 import { createProofs } from '../auth/proofs.ts'
 import { visitOf } from '../auth/respond.ts'
-import type { GatewayConfig, NativeConfig } from '../config/config.ts'
+import type { GatewayConfig } from '../config/config.ts'
+import type { NativeConfig } from '../config/native-config.ts'
 import { createAddressBrake } from '../http/address-brake.ts'
 import type { Target } from '../http/exchange.ts'
 import { isFormNavigation } from '../http/fetch-metadata.ts'
@@ -66,9 +68,25 @@ export function createNativeEndpoints(
   const conclude = createConclude({ config, codes, devices, answer, now })
   const requests = createRequestReader({ clients, resources })
   const pushed = createPushedRequests(gateway)
-  const parts = { ...gateway, config, native, clients, resources, cookies, proofs, answer, codes, devices, conclude, requests, pushed }
+  const countAttempt = createCountAttempt(config.session, gateway.admitWithin)
+  const parts = {
+    countAttempt,
+    ...gateway,
+    config,
+    native,
+    clients,
+    resources,
+    cookies,
+    proofs,
+    answer,
+    codes,
+    devices,
+    conclude,
+    requests,
+    pushed,
+  }
   const begin = createBegin(parts)
-  const [signIns, failures] = [createAddressBrake(now), createAddressBrake(now)]
+  const failures = createAddressBrake(now)
 
   const session = createBeginSession(parts)
   const hasDevices = native.clients.some(({ device }) => device)
@@ -92,7 +110,7 @@ export function createNativeEndpoints(
   app.endpoint(resourceMetadataPath, 'GET, HEAD', { get: [resourceMetadata] })
   app.endpoint(`${resourceMetadataPath}/*path`, 'GET, HEAD', { get: [resourceMetadata] }, resourceMetadataPath)
 
-  const authorize = createAuthorize({ ...parts, begin, brake: signIns })
+  const authorize = createAuthorize({ ...parts, begin })
   endpoint('/authorize', 'GET, POST', { get: [authorize], post: [readCallbackForm, authorize] })
   endpoint('/approve/:attempt', 'GET, POST', { get: [approval.show], post: [readCallbackForm, approval.decide] })
   endpoint('/approve/:attempt/other-account', 'GET', { get: [approval.switchAccount] })
@@ -102,7 +120,7 @@ export function createNativeEndpoints(
 
   if (hasDevices) {
     const page = createDevicePage({ ...parts, begin, brake: createAddressBrake(now, mostWrongCodes) })
-    endpoint('/device_authorization', 'POST', { post: [readCallbackForm, createDeviceAuthorization({ ...parts, brake: signIns })] })
+    endpoint('/device_authorization', 'POST', { post: [readCallbackForm, createDeviceAuthorization(parts)] })
     app.endpoint(literal(devicePath), 'GET, POST', { get: [page.show], post: [readCallbackForm, page.enter] }, devicePath)
   }
 

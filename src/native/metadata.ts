@@ -1,6 +1,7 @@
 import type { RequestHandler } from 'express'
 import { exchangeOf } from '../auth/respond.ts'
-import type { GatewayConfig, NativeConfig } from '../config/config.ts'
+import type { GatewayConfig } from '../config/config.ts'
+import type { NativeConfig } from '../config/native-config.ts'
 import { GatewayError } from '../errors.ts'
 import { resourceMetadataPath } from '../http/handle-challenge.ts'
 import { delegationType } from './delegation-limits.ts'

@@ -1,5 +1,7 @@
 import type { Request, RequestHandler } from 'express'
-import type { NativeClient } from '../config/config.ts'
+import type { CountAttempt } from '../auth/count-attempt.ts'
+import { exchangeOf } from '../auth/respond.ts'
+import type { NativeClient } from '../config/native-config.ts'
 import { isBase64Url, type Random, randomToken } from '../session/credential.ts'
 import type { Sealing } from '../session/sealing.ts'
 import type { Store } from '../store/store.ts'
@@ -64,10 +66,11 @@ export interface PushDeps {
   readonly clients: ReadonlyMap<string, NativeClient>
   readonly requests: RequestReader
   readonly pushed: PushedRequests
+  readonly countAttempt: CountAttempt
 }
 
 /** POST /oauth/par: judges a request at once, as it would be judged from the browser, and keeps it. */
-export function createPush({ clients, requests, pushed }: PushDeps): RequestHandler {
+export function createPush({ clients, requests, pushed, countAttempt }: PushDeps): RequestHandler {
   return async function push(req: Request, res) {
     const params = readBodyParams(req)
     const client = clientOf(clients, req.headers.authorization, params)
@@ -75,6 +78,7 @@ export function createPush({ clients, requests, pushed }: PushDeps): RequestHand
     if (params.has('request_uri')) throw new OAuthError('invalid_request', 'A pushed request cannot name another.')
     params.set('client_id', client.id)
     requests.read(params, requests.address(params))
+    await countAttempt(exchangeOf(res).clientAddress)
     res.status(201).json({ request_uri: await pushed.push(client.id, params), expires_in: lifeSeconds })
   }
 }

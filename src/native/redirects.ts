@@ -1,4 +1,4 @@
-import type { NativeClient } from '../config/config.ts'
+import type { NativeClient } from '../config/native-config.ts'
 import { readLoopback } from '../config/redirect-form.ts'
 
 /**

@@ -1,6 +1,6 @@
 import type { RequestHandler } from 'express'
 import { exchangeOf, visitOf } from '../auth/respond.ts'
-import type { NativeClient } from '../config/config.ts'
+import type { NativeClient } from '../config/native-config.ts'
 import { GatewayError } from '../errors.ts'
 import type { AddressBrake } from '../http/address-brake.ts'
 import type { Audit } from '../ops/audit.ts'

@@ -17,6 +17,7 @@ export interface Metrics {
   upstream(route: string): Latency
   renewalWaited(ms: number): void
   lease(outcome: 'taken' | 'awaited' | 'busy'): void
+  webSockets(change: 1 | -1): void
   /** A call to an IdP. */
   provider(id: string, ms: number, isAnswered: boolean): void
   store(isUp: boolean): void
@@ -73,6 +74,7 @@ export function createMetrics({ now, clock = () => performance.now() }: MetricsD
   const ended = counter('sallyport_sessions_ended_total', 'Sessions that ended otherwise than by time', ['reason'])
   const replays = counter('sallyport_replays_total', 'Callbacks, codes and logout tokens that were presented again', ['route'])
   const waits = new Histogram({ name: 'sallyport_renewal_wait_seconds', help: 'What a request waited for a renewal', registers })
+  const webSockets = new Gauge({ name: 'sallyport_websockets_open', help: 'WebSockets that are open', registers })
   const upstreamUp = new Gauge({
     name: 'sallyport_upstream_up',
     help: 'Whether an address that was out can be connected to again',
@@ -94,6 +96,7 @@ export function createMetrics({ now, clock = () => performance.now() }: MetricsD
     upstream: route => kept(upstreams, route),
     renewalWaited: ms => waits.observe(ms / 1000),
     lease: outcome => leases.inc({ outcome }),
+    webSockets: change => webSockets.inc(change),
     provider(id, ms, isAnswered) {
       kept(providers, id).observe(ms)
       providerStates.set(id, isAnswered ? 'up' : 'down')

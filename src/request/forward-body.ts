@@ -23,6 +23,18 @@ export function readFraming(req: IncomingMessage, maxBytes: number): BodyFraming
   return { kind: 'length', length }
 }
 
+// What a program posts most often. So many bytes for each connection at most are held, and no more than the stream below
+// holds of any body.
+const smallBytes = 16 * 1024
+
+/**
+ * Whether a body is small enough to be waited for. A connection to the upstream is taken when all of it is there: those
+ * who send slowly would otherwise hold one each, and few of them all (A-121).
+ */
+export function isSmall(framing: BodyFraming): boolean {
+  return framing.kind === 'length' && Number(framing.length) <= smallBytes
+}
+
 /**
  * A request's body on its way up: counted, with back-pressure. It stands between the request and undici, because
  * undici destroys the stream it sends when something fails, and the request's socket must still carry an answer.
@@ -34,6 +46,7 @@ export class RequestBody extends Readable {
   readonly #res: ServerResponse
   readonly #maxBytes: number
   #received = 0
+  #onWhole: (() => void) | undefined
 
   constructor(req: IncomingMessage, res: ServerResponse, maxBytes: number) {
     super({ highWaterMark: 64 * 1024 })
@@ -43,6 +56,12 @@ export class RequestBody extends Readable {
     req.on('data', this.#take)
     req.on('end', this.#finish)
     req.pause()
+  }
+
+  /** Takes all of a small body, then calls back; never, when the client leaves before. */
+  whenWhole(onWhole: () => void): void {
+    this.#onWhole = onWhole
+    this.#req.resume()
   }
 
   override _read(): void {
@@ -68,6 +87,7 @@ export class RequestBody extends Readable {
 
   readonly #finish = (): void => {
     this.push(null)
+    this.#onWhole?.()
   }
 }
 

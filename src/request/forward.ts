@@ -11,8 +11,9 @@ import type { SignedIn } from '../session/session.ts'
 import type { Watch } from '../session/watch.ts'
 import type { AssertionFor } from './assertion.ts'
 import type { Caller } from './caller.ts'
-import { RequestBody, readFraming } from './forward-body.ts'
-import { type ForwardOutcome, Relay } from './relay.ts'
+import { isSmall, RequestBody, readFraming } from './forward-body.ts'
+import type { ForwardOutcome } from './forward-outcome.ts'
+import { Relay } from './relay.ts'
 import { createStaticFiles } from './static-files.ts'
 import { createUpstreamPath } from './upstream-path.ts'
 import type { UpstreamPools } from './upstream-pools.ts'
@@ -82,10 +83,9 @@ export function createForward(deps: ForwardDeps): Forward {
     const latency = metrics.upstream(route.path)
     const assert = assertionFor(route)
     const namesPerson = Object.keys(route.identityHeaders).length > 0
-    const [ordinary, stream] = [
-      pools.addressesFor(server, route.timeouts, 'ordinary'),
-      pools.addressesFor(server, route.timeouts, 'stream'),
-    ]
+    const addressesFor = (kind: Parameters<typeof pools.addressesFor>[2]) => pools.addressesFor(server, route.timeouts, kind)
+    const [ordinary, stream, upload] = [addressesFor('ordinary'), addressesFor('stream'), addressesFor('upload')]
+    const socket = route.websocket === null ? ordinary : addressesFor('socket')
 
     return function toServers(req, res, exchange, { signedIn, authorization }, withholds) {
       return new Promise((resolve, reject) => {
@@ -93,10 +93,14 @@ export function createForward(deps: ForwardDeps): Forward {
           resolve({ result: 'client_left', status: null })
           return
         }
-        const addresses = req.headers.accept === 'text/event-stream' ? stream : ordinary
+        const { upgrade = null } = exchange
+        const framing = readFraming(req, route.limits.bodyBytes)
+        const isWaitedFor = isSmall(framing) && req.headers.expect === undefined
+        const isUpload = framing.kind !== 'none' && !isWaitedFor
+        const isStream = req.headers.accept === 'text/event-stream'
+        const addresses = upgrade !== null ? socket : isStream ? stream : isUpload ? upload : ordinary
         const pool = addresses.choose()
 
-        const framing = readFraming(req, route.limits.bodyBytes)
         const headers = upstreamHeaders({
           rawHeaders: req.rawHeaders,
           headers: req.headers,
@@ -119,6 +123,7 @@ export function createForward(deps: ForwardDeps): Forward {
             headers,
             body,
             headersTimeout: route.timeouts.headersMs,
+            upgrade,
             servername: '',
           },
           body,
@@ -133,7 +138,8 @@ export function createForward(deps: ForwardDeps): Forward {
           resolve,
           reject,
         })
-        relay.start()
+        if (isWaitedFor && body !== null) body.whenWhole(() => relay.start())
+        else relay.start()
       })
     }
   }

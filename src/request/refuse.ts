@@ -86,7 +86,8 @@ export function createRefuse(deps: RefuseDeps): Refuse {
     const entry = describeError(code)
     const fields = { ...trailFields(trail), code, status: entry.status, ...(reason === undefined ? {} : { reason }) }
     if (entry.status >= 500) log.write(entry.log, 'request_failed', { ...fields, ...describeFailure(error) })
-    else if (entry.log !== 'debug') audit(code === 'attempt_replayed' ? 'replay' : 'refusal', { ...fields, outcome: 'refused' })
+    else if (entry.log !== 'debug' && !error.isRepeated)
+      audit(code === 'attempt_replayed' ? 'replay' : 'refusal', { ...fields, outcome: 'refused' })
   }
 
   /** So that a link in an e-mail works; what was asked for is kept. */

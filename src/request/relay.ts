@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Dispatcher } from 'undici'
 import { GatewayError } from '../errors.ts'
 import { endStream } from '../http/end-stream.ts'
@@ -7,24 +8,12 @@ import type { Latency } from '../ops/latency.ts'
 import type { SignedIn } from '../session/session.ts'
 import type { Watch } from '../session/watch.ts'
 import type { RequestBody } from './forward-body.ts'
+import type { ForwardOutcome } from './forward-outcome.ts'
 import { whereToRepeat } from './repeat.ts'
 import type { UpstreamAddresses } from './upstream-addresses.ts'
 import type { Connection, Passenger } from './upstream-connection.ts'
 import { ConnectFailure, describeUpstreamFailure } from './upstream-failure.ts'
 import type { SentRequest, UpstreamPool } from './upstream-pool.ts'
-
-/** What became of a request that was let through. */
-export type ForwardOutcome =
-  /** The upstream's answer was passed on whole. */
-  | { readonly result: 'answered'; readonly status: number }
-  /** The client left before the end; null when nothing had been answered yet. */
-  | { readonly result: 'client_left'; readonly status: number | null }
-  /** The session ended, or this process is about to, and with it the event stream. */
-  | { readonly result: 'stream_ended'; readonly status: number }
-  /** The upstream, at this address, broke off in mid-answer, and so did we. */
-  | { readonly result: 'cut'; readonly status: number; readonly error: Error; readonly upstream: string }
-  /** The upstream answered 401, and nothing of that has been passed on: `withholds` said so. */
-  | { readonly result: 'unauthorized'; readonly challenge: UpstreamFields[string] }
 
 export interface RelayParts {
   readonly req: IncomingMessage
@@ -83,6 +72,7 @@ export class Relay implements Passenger {
   }
 
   start(): void {
+    if (this.#isSettled) return
     this.#send(this.#pool, false)
   }
 
@@ -129,6 +119,16 @@ export class Relay implements Passenger {
     process.nextTick(Relay.#begin, this)
   }
 
+  /** From here the connection is that of whoever takes the outcome, and so is its place in `active`. */
+  onRequestUpgrade(_controller: Dispatcher.DispatchController, _status: number, fields: UpstreamFields, socket: Socket): void {
+    if (this.#stopIfClientLeft()) return
+    this.#pool.health.answered()
+    this.#parts.latency.observe(this.#parts.clock() - this.#sentAt)
+    this.#settle()
+    const headers = this.#parts.clientHeaders(101, fields)
+    this.#parts.resolve({ result: 'upgraded', fields, headers, socket, pool: this.#pool })
+  }
+
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     const { res } = this.#parts
     if (chunk.length === this.#length && chunk.length <= smallBodyBytes && !this.#hasWritten) {
@@ -140,8 +140,11 @@ export class Relay implements Passenger {
     this.#timer?.refresh()
     if (res.write(chunk)) return
     controller.pause()
+    // An event stream may stand still, but not because nobody reads it: this one would be held for good.
+    if (this.#isEventStream && !this.#isSettled) this.#arm('upstream_timeout', this.#parts.timeouts.idleMs)
     res.once('drain', () => {
-      this.#timer?.refresh()
+      if (this.#isEventStream) this.#disarm()
+      else this.#timer?.refresh()
       controller.resume()
     })
   }

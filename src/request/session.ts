@@ -1,4 +1,5 @@
-import type { NativeConfig, RouteRule } from '../config/config.ts'
+import type { RouteRule } from '../config/config.ts'
+import type { NativeConfig } from '../config/native-config.ts'
 import { GatewayError } from '../errors.ts'
 import type { AddressBrake } from '../http/address-brake.ts'
 import { clearCookie, findCookie } from '../http/cookies.ts'

@@ -17,21 +17,26 @@ import { type Trail, writeRequest } from '../ops/trail.ts'
 import { bringsHandle } from '../session/handle.ts'
 import type { SignedIn } from '../session/session.ts'
 import { subjectOf } from '../session/subject.ts'
+import type { AdmitWithin } from '../store/limiter.ts'
 import { decideAccess } from './access.ts'
 import { type Caller, type CallerDeps, createCallerStage } from './caller.ts'
-import { refuseCrossSite } from './cross-site.ts'
+import { refuseCrossSite, refuseForeignPage } from './cross-site.ts'
+import { refuseForeignSocket } from './foreign-socket.ts'
 import type { Forward } from './forward.ts'
+import type { ForwardOutcome } from './forward-outcome.ts'
+import { afterCounting, createLimitStage } from './limits.ts'
 import type { Refuse } from './refuse.ts'
-import type { ForwardOutcome } from './relay.ts'
 import { admitMethod, matchRoute } from './route.ts'
 import { createSessionStage, type PresentedSession, type SessionStageDeps } from './session.ts'
 import { createUnauthorized, type Refused } from './unauthorized.ts'
+import { createWebSocketStages, type WebSocketDeps } from './web-socket.ts'
 
-export interface StageDeps extends CallerDeps, SessionStageDeps {
+export interface StageDeps extends CallerDeps, SessionStageDeps, WebSocketDeps {
   readonly config: GatewayConfig
   readonly now: () => number
   readonly log: Log
   readonly cors: Cors
+  readonly admitWithin: AdmitWithin
   readonly forward: Forward
   readonly refuse: Refuse
   readonly metrics: Metrics
@@ -47,7 +52,9 @@ export function createStages(deps: StageDeps) {
   const { config, cors, now, metrics, beginTrace } = deps
   const proxies = createTrustedProxies(config.listen.trustedProxies)
   const checkCrossSite = refuseCrossSite(config.csrf)
+  const checkPage = refuseForeignPage(config.origins, config.csrf)
   const { nobody, readPresented, readHeld, readSession } = createSessionStage(deps)
+  const { countRequest, countUser } = createLimitStage(deps)
   const isOwnPath = createOwnPathTest(config.paths.base)
 
   function admit(target: Target, method: string): RouteRule {
@@ -65,6 +72,14 @@ export function createStages(deps: StageDeps) {
   const callers = createCallerStage(deps)
   const unauthorized = createUnauthorized({ ...callers, forward: deps.forward, now })
 
+  function readExchange(req: RequestHead, { requestId, method, clientAddress, trace }: Trail): Exchange {
+    refuseRepeatedHeaders(req)
+    const target = readTarget(req, { origins: config.servedOrigins, proxies })
+    // A program that signs in by a handle gets JSON, whatever it says that it accepts.
+    const isPerson = isNavigation(req) && !bringsHandle(req.headers.authorization)
+    return { requestId, method, clientAddress, target, isNavigation: isPerson, trace }
+  }
+
   return {
     openTrail(req: RequestHead): Trail {
       return {
@@ -81,14 +96,14 @@ export function createStages(deps: StageDeps) {
       }
     },
 
-    readExchange(req: RequestHead, trail: Trail): Exchange {
-      refuseRepeatedHeaders(req)
-      const target = readTarget(req, { origins: config.servedOrigins, proxies })
-      const { requestId, method, clientAddress, trace } = trail
-      // A program that signs in by a handle gets JSON, whatever it says that it accepts.
-      const isPerson = isNavigation(req) && !bringsHandle(req.headers.authorization)
-      return { requestId, method, clientAddress, target, isNavigation: isPerson, trace }
-    },
+    readExchange,
+
+    /** A program asked, whatever the browser says: nobody is shown a page, or sent anywhere. */
+    readHandshake: (req: RequestHead, trail: Trail): Exchange => ({
+      ...readExchange(req, trail),
+      isNavigation: false,
+      upgrade: 'websocket',
+    }),
 
     isOurs: ({ target }: Exchange) => isOwnPath(target.path),
 
@@ -122,14 +137,33 @@ export function createStages(deps: StageDeps) {
 
     /** Only what a cookie authenticates can be forged by another site. */
     refuseCrossSite(req: RequestHead, exchange: Exchange, route: RouteRule, presented: PresentedSession): void {
+      const { method, isNavigation, target, upgrade } = exchange
+      if (upgrade !== undefined) {
+        const allowed = route.websocket?.origins ?? []
+        refuseForeignSocket({ headers: req.headers, origin: target.origin, allowed, hasCookie: presented.isPresent })
+        return
+      }
+      if (presented.isHandle) checkPage(req.headers)
       if (!presented.isPresent) return
-      const { method, isNavigation, target } = exchange
       checkCrossSite({ headers: req.headers, method, origin: target.origin, kind: route.kind, isNavigation })
     },
 
-    readSession(exchange: Exchange, route: RouteRule, presented: PresentedSession): Promise<SignedIn | null> | null {
-      return route.access === 'anyone' ? null : readSession(route, presented, exchange)
+    countRequest,
+
+    /** In the tick in which the request is counted, where it is. */
+    readSession(
+      exchange: Exchange,
+      route: RouteRule,
+      presented: PresentedSession,
+      counting: Promise<unknown> | null,
+    ): Promise<SignedIn | null> | null {
+      const reading = route.access === 'anyone' ? null : readSession(route, presented, exchange)
+      return counting === null ? reading : afterCounting(counting, reading)
     },
+
+    countsUsers: ({ limits }: RouteRule) => limits.perMinute !== null && limits.perMinute.user !== null,
+
+    countUser,
 
     subjectOf: (signedIn: SignedIn | null): Trail['subject'] => (signedIn === null ? undefined : subjectOf(signedIn)),
 
@@ -151,6 +185,8 @@ export function createStages(deps: StageDeps) {
 
     /** The upstream takes the token for none, or wants another sign-in of the person. */
     tryAgain: (refused: Refused, { challenge }: Withheld): Promise<ForwardOutcome> => unauthorized.tryAgain(refused, challenge),
+
+    ...createWebSocketStages(deps),
 
     refuse: deps.refuse,
 
@@ -187,6 +223,7 @@ export function createStages(deps: StageDeps) {
     /** For our own endpoints: the session of a handle; null where the request brings none. */
     async readHeld({ headers }: IncomingMessage, exchange: Exchange): Promise<SignedIn | null> {
       const presented = readPresented(headers.cookie, headers.authorization)
+      if (presented.isHandle) checkPage(headers)
       return presented.isHandle ? await readHeld(null, presented.credential, exchange) : null
     },
 

@@ -8,7 +8,7 @@ import type { Cors } from '../http/cors.ts'
 import type { Exchange } from '../http/exchange.ts'
 import type { ClientHeaders } from '../http/response-headers.ts'
 import { readFraming } from './forward-body.ts'
-import type { ForwardOutcome } from './relay.ts'
+import type { ForwardOutcome } from './forward-outcome.ts'
 import { codeOf } from './upstream-failure.ts'
 import { createUpstreamPath } from './upstream-path.ts'
 

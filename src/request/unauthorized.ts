@@ -6,7 +6,7 @@ import { createRecent } from '../session/recent.ts'
 import type { Caller, CallerStage } from './caller.ts'
 import type { Forward } from './forward.ts'
 import { readFraming } from './forward-body.ts'
-import type { ForwardOutcome } from './relay.ts'
+import type { ForwardOutcome } from './forward-outcome.ts'
 import { type Assurance, isMetBy, readStepUp, stepUpRequired } from './step-up-challenge.ts'
 
 /** A token that is younger is not renewed because of a 401: a burst of refused calls is no storm of refreshes. */

@@ -7,10 +7,11 @@ import { AddressHealth } from './upstream-health.ts'
 import { UpstreamPool } from './upstream-pool.ts'
 
 /**
- * Connections to one address for ordinary requests, and for event streams, which hold theirs for hours and
- * must not use up those of the others. 32 to 128 were measured equal at 64 clients.
+ * Connections to one address for ordinary requests; for event streams and sockets, which hold theirs for hours; and for uploads,
+ * which hold theirs for as long as the client likes to send: neither must use up those of the others. 32 to 128 were
+ * measured equal at 64 clients.
  */
-const connections = { ordinary: 64, stream: 1024 }
+const connections = { ordinary: 64, stream: 1024, upload: 64, socket: 4096 }
 
 export interface UpstreamPoolDeps {
   /** Epoch ms. */

@@ -23,6 +23,15 @@ export function checkValue(value: string): void {
 }
 
 /**
+ * Refuses what is no limit.
+ *
+ * @throws {TypeError}
+ */
+export function checkPerMinute(perMinute: number): void {
+  if (!Number.isInteger(perMinute) || perMinute < 1) throw new TypeError('a limit must be a whole number of at least 1')
+}
+
+/**
  * Whole milliseconds, at least 1. A life that has just run out is no mistake: the record is written, and gone.
  *
  * @throws {TypeError} for what is no finite number: such a record would stay for ever

@@ -1,5 +1,5 @@
 import { checkId } from './input.ts'
-import type { IndexKey, OneTimeKey } from './store.ts'
+import type { CountKey, IndexKey, OneTimeKey } from './store.ts'
 
 /** The names that records are kept under. Every id is checked before it becomes part of one. */
 export interface Keys {
@@ -9,13 +9,14 @@ export interface Keys {
   vault(familyId: string): string
   members(familyId: string): string
   /** How often a member was used, where that is limited. */
-  count(familyId: string, member: string): string
+  uses(familyId: string, member: string): string
   lease(familyId: string): string
   index(index: IndexKey): string
   mark(index: IndexKey): string
   /** The one list of families by deadline. */
   due(): string
   once(key: OneTimeKey): string
+  count(key: CountKey): string
 }
 
 const namespaceForm = /^[A-Za-z0-9_-]{1,32}$/
@@ -42,14 +43,15 @@ export function createKeys(namespace: string): Keys {
     sessionPrefix: familyId => tagged(familyId, 's:'),
     vault: familyId => tagged(familyId, 'v'),
     members: familyId => tagged(familyId, 'm'),
-    count(familyId, member) {
+    uses(familyId, member) {
       checkId(member)
-      return tagged(familyId, `c:${member}`)
+      return tagged(familyId, `n:${member}`)
     },
     lease: familyId => tagged(familyId, 'lease'),
     index: ({ kind, id }) => tagged(id, `i:${kind}`),
     mark: ({ kind, id }) => tagged(id, `x:${kind}`),
     due: () => `${namespace}:{due}:d`,
     once: key => tagged(key.id, `o:${key.kind}`),
+    count: key => tagged(key.id, `c:${key.kind}`),
   }
 }

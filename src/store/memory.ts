@@ -1,6 +1,7 @@
 import { GatewayError } from '../errors.ts'
+import { createBuckets } from './buckets.ts'
 import { createExpiringMap } from './expiring-map.ts'
-import { checkId, checkValue, toLifeMs } from './input.ts'
+import { checkId, checkPerMinute, checkValue, toLifeMs } from './input.ts'
 import { createKeys } from './keys.ts'
 import { createMemoryLists } from './memory-lists.ts'
 import { readTombstone, type Store, storeMark } from './store.ts'
@@ -26,6 +27,7 @@ export function createMemoryStore(deps: { now: () => number }): Store {
   const indexes = createMemoryLists({ now: deps.now, maxNames: maxEntries, keepsPassed: false })
   const due = createMemoryLists({ now: deps.now, maxNames: maxEntries, keepsPassed: true })
   const dueList = keys.due()
+  const buckets = createBuckets({ now: deps.now, maxBuckets: maxEntries })
   let isClosed = false
 
   function checkOpen(): void {
@@ -119,7 +121,7 @@ export function createMemoryStore(deps: { now: () => number }): Store {
 
     async countFor(familyId, member, ttlMs) {
       checkOpen()
-      const key = keys.count(familyId, member)
+      const key = keys.uses(familyId, member)
       const lifeMs = toLifeMs(ttlMs)
       const count = Number(entries.get(key) ?? 0) + 1
       if (count > 1) entries.replace(key, String(count))
@@ -250,6 +252,14 @@ export function createMemoryStore(deps: { now: () => number }): Store {
       if (entries.get(item) !== expected || expected === spent) return false
       entries.replace(item, spent)
       return true
+    },
+
+    async count(key, perMinute) {
+      checkOpen()
+      checkPerMinute(perMinute)
+      const waitMs = buckets.add(keys.count(key), perMinute)
+      if (waitMs === null) throw full()
+      return waitMs
     },
 
     async ping() {

@@ -152,4 +152,16 @@ return 1`,
 local due = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, ARGV[1])
 for _, family in ipairs(due) do redis.call('ZADD', KEYS[1], now + ARGV[2], family) end
 return due`,
+
+  /**
+   * KEYS the bucket. ARGV how much one fills it, and its size: both in µs, of which this Redis's own clock counts without
+   * rounding. Answers with the ms to wait, 0 when it was counted. src/store/buckets.ts does the same.
+   */
+  count: `local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+local level = math.min(math.max((tonumber(redis.call('GET', KEYS[1]) or 0)) - now, 0), tonumber(ARGV[2]))
+local filled = level + ARGV[1]
+if filled > tonumber(ARGV[2]) then return math.ceil((filled - ARGV[2]) / 1000) end
+redis.call('SET', KEYS[1], string.format('%.0f', now + filled), 'PX', math.ceil(filled / 1000))
+return 0`,
 } as const

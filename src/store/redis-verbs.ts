@@ -1,4 +1,5 @@
-import { checkId, checkValue, toLifeMs } from './input.ts'
+import { intervalUs, windowUs } from './buckets.ts'
+import { checkId, checkPerMinute, checkValue, toLifeMs } from './input.ts'
 import type { Keys } from './keys.ts'
 import type { RedisCommand, RedisLink } from './redis-command.ts'
 import { scripts } from './redis-scripts.ts'
@@ -77,7 +78,7 @@ export function createRedisVerbs(link: RedisLink, keys: Keys): Store {
     },
 
     async countFor(familyId, member, ttlMs) {
-      return link.ask(run('countFor', scripts.countFor, [keys.count(familyId, member)], [String(toLifeMs(ttlMs))]), asIs<number>)
+      return link.ask(run('countFor', scripts.countFor, [keys.uses(familyId, member)], [String(toLifeMs(ttlMs))]), asIs<number>)
     },
 
     async takeLease(familyId, holder, ttlMs) {
@@ -147,6 +148,12 @@ export function createRedisVerbs(link: RedisLink, keys: Keys): Store {
       const item = [keys.once(key)]
       if (expected === spent) return false
       return link.askConfirmed(run('takeOnce', scripts.replaceValue, item, [expected, spent]), isDone)
+    },
+
+    async count(key, perMinute) {
+      const bucket = [keys.count(key)]
+      checkPerMinute(perMinute)
+      return link.ask(run('count', scripts.count, bucket, [String(intervalUs(perMinute)), String(windowUs)]), asIs<number>)
     },
 
     ping: () => link.ping(),

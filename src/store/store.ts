@@ -111,6 +111,14 @@ export interface Store {
    */
   takeOnce(key: OneTimeKey, expected: string): Promise<boolean>
 
+  /**
+   * Counts one more against a limit of so many a minute, all replicas together: src/store/buckets.ts says how.
+   *
+   * @param perMinute a whole number, at least 1
+   * @returns 0 when it is within the limit; otherwise nothing was counted, and in how many ms one would be
+   */
+  count(key: CountKey, perMinute: number): Promise<number>
+
   /** Resolves when the store answers. */
   ping(): Promise<void>
 
@@ -144,6 +152,13 @@ export interface OneTimeKey {
 /** An index of families: by user, or by the provider's own session (`sid`). The `id` is its hash slot. */
 export interface IndexKey {
   readonly kind: 'user' | 'sid'
+  /** Characters of base64url only. */
+  readonly id: string
+}
+
+/** What is counted. The `id` is its hash slot and names nobody in clear. */
+export interface CountKey {
+  readonly kind: 'session' | 'user' | 'address' | 'route' | 'attempts' | 'attempts_address'
   /** Characters of base64url only. */
   readonly id: string
 }

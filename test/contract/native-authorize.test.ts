@@ -53,7 +53,7 @@ describe('GET /oauth/authorize', () => {
   })
 
   const told: Readonly<Record<string, readonly Record<string, string | null>[]>> = {
-    'NAT-10 invalid_request without PKCE by S256': [
+    'NAT-10 A-085 invalid_request without PKCE by S256': [
       { code_challenge: null },
       { code_challenge_method: null },
       { code_challenge_method: 'plain' },
@@ -89,7 +89,7 @@ describe('GET /oauth/authorize', () => {
         assert.equal(
           to.searchParams.get('error'),
           / (\w+)|^(\w+)/
-            .exec(name.replace(/^NAT-\d+/, ''))
+            .exec(name.replace(/^(NAT-\d+ |A-\d+ )*/, ' '))
             ?.slice(1)
             .find(Boolean),
         )

@@ -74,9 +74,10 @@ describe('native.origin', () => {
     assert.match(page.text, /href="https:\/\/app\.example\.test"/)
   })
 
-  it('is the issuer in the metadata, to which the routes point', async () => {
-    const server = await call(login, '/.well-known/oauth-authorization-server', null)
-    const resource = await call(gateway, '/.well-known/oauth-protected-resource/api/orders/7', null)
+  it('META-09 META-10 is the issuer in the metadata, to which the routes point, whatever the request says of hosts', async () => {
+    const elsewhere = { 'x-forwarded-host': 'evil.test' }
+    const server = await call(login, '/.well-known/oauth-authorization-server', null, elsewhere)
+    const resource = await call(gateway, '/.well-known/oauth-protected-resource/api/orders/7', null, elsewhere)
     const whole = await call(gateway, '/.well-known/oauth-protected-resource', null)
 
     assert.deepEqual(server.body, {

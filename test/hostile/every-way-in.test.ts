@@ -5,14 +5,17 @@ import { attacks, type HostileRequest, hostileRoutes, ourHost, ownScript } from 
 import { type ForwardAuthPort, openForwardAuth } from '../support/forward-auth.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
 import { type IdentityProvider, startIdentityProvider } from '../support/identity-provider.ts'
-import { exchangeRaw, type RawResponse } from '../support/raw-http.ts'
+import { exchangeRaw, firstResponse, type RawResponse, responses, sendRaw } from '../support/raw-http.ts'
 import { startUpstream, type Upstream } from '../support/upstream.ts'
 import { createVisitor } from '../support/visitor.ts'
+import { acceptFor } from '../support/web-socket.ts'
 
 /** A way for a request to come in. */
 interface Carrier {
   readonly name: string
   send(request: HostileRequest, lines: readonly string[]): Promise<RawResponse>
+  /** What is answered when nothing is wrong. */
+  passed(method: string): number
   /** What the table's status becomes on this way. */
   statusOf(status: number): number
 }
@@ -21,12 +24,22 @@ const dialectNames: readonly ForwardAuthDialect[] = ['nginx', 'traefik', 'caddy'
 const asked = new Map<ForwardAuthDialect, { gateway: TestGateway; port: ForwardAuthPort; cookie: string }>()
 let idp: IdentityProvider
 let upstream: Upstream
+/** How many handshakes it has seen. */
+let handshakes = 0
 let proxying: { gateway: TestGateway; cookie: string }
 
 before(async () => {
   idp = await startIdentityProvider()
   upstream = await startUpstream()
-  const routes = hostileRoutes.map(route => ({ ...route, upstream: upstream.origin }))
+  upstream.server.on('upgrade', (req, socket) => {
+    handshakes += 1
+    socket.on('error', () => {})
+    socket.resume()
+    socket.end(
+      `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: ${acceptFor(req)}\r\n\r\n`,
+    )
+  })
+  const routes = hostileRoutes.map(route => ({ ...route, upstream: upstream.origin, websocket: {} }))
   const gateway = await startGateway({ idp, host: ourHost, config: { routes } })
   proxying = { gateway, cookie: await signIn(gateway) }
   for (const dialect of dialectNames) {
@@ -55,6 +68,29 @@ const carriers: readonly Carrier[] = [
       const head = [`${method} ${target} HTTP/1.1`, `Host: ${host}`, cookieLine(cookie, proxying.cookie), ...lines]
       return exchangeRaw(proxying.gateway.port, head.join('\r\n'))
     },
+    passed: () => 200,
+    statusOf: status => status,
+  },
+  {
+    name: 'WS-03 A-124 the handshake of a WebSocket',
+    async send({ method = 'GET', target, host = ourHost, cookie, browser }, lines) {
+      // A script on our own page cannot leave Origin out.
+      const from = browser === undefined ? [`Origin: https://${ourHost}`] : []
+      const own = [
+        'Connection: Upgrade, close',
+        'Upgrade: websocket',
+        'Sec-WebSocket-Version: 13',
+        'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+      ]
+      const head = [`${method} ${target} HTTP/1.1`, `Host: ${host}`, cookieLine(cookie, proxying.cookie), ...own, ...from, ...lines]
+      const text = await sendRaw(proxying.gateway.port, `${head.join('\r\n')}\r\n\r\n`)
+      // Behind a 101 there are frames.
+      return text.startsWith('HTTP/1.1 101 ')
+        ? (responses(text.slice(0, text.indexOf('\r\n\r\n') + 4))[0] ?? assert.fail(text))
+        : firstResponse(text)
+    },
+    // An upgrade with another method is none.
+    passed: method => (method === 'GET' ? 101 : 200),
     statusOf: status => status,
   },
   ...dialectNames.map(dialect => ({
@@ -63,6 +99,7 @@ const carriers: readonly Carrier[] = [
       const { port, cookie: own } = asked.get(dialect) ?? assert.fail(dialect)
       return port.ask({ host: ourHost, ...request, headers: [cookieLine(cookie, own), ...lines] })
     },
+    passed: () => 200,
     statusOf: (status: number) => (status === 401 ? 401 : 403),
   })),
 ]
@@ -78,14 +115,14 @@ for (const carrier of carriers) {
     // Without it all that follows could pass because nothing gets through.
     it('lets through what is not hostile', async () => {
       for (const request of [{ target: '/api/orders/7?a=b' }, { target: '/reports', method: 'PUT' }, { target: '/public/%20%25;v' }]) {
-        assert.equal((await send(request)).status, 200, request.target)
+        assert.equal((await send(request)).status, carrier.passed(request.method ?? 'GET'), request.target)
       }
     })
 
     for (const { what, requests, refused } of attacks) {
       it(`refuses ${what}`, async () => {
         const [status, code] = refused.split(' ')
-        const reached = upstream.requests.length
+        const reached = [upstream.requests.length, handshakes]
 
         for (const request of requests) {
           const answer = await send(request)
@@ -95,7 +132,7 @@ for (const carrier of carriers) {
           assert.equal(answer.header('sallyport-error'), code, told)
           for (const name of ['x-auth-user', 'authorization', 'location']) assert.deepEqual(answer.all(name), [], told)
         }
-        assert.equal(upstream.requests.length, reached)
+        assert.deepEqual([upstream.requests.length, handshakes], reached)
       })
     }
   })

@@ -317,7 +317,7 @@ describe('a body', () => {
       await upstream.close()
     })
     const socket = await openSocket(path.port)
-    socket.write(head('POST /', 'Content-Length: 100\r\n\r\npart'))
+    socket.write(head('POST /', 'Content-Length: 20000\r\n\r\npart'))
     while (!upstream.received[0]?.includes('part')) await new Promise(resolve => setImmediate(resolve))
 
     socket.destroy()
@@ -338,10 +338,10 @@ describe('a body', () => {
       await upstream.close()
     })
     const socket = await openSocket(path.port)
-    socket.write(head('POST /', 'Content-Length: 100\r\n\r\nfirst part'))
+    socket.write(head('POST /', 'Content-Length: 20000\r\n\r\nfirst part'))
 
     const early = firstResponse(await readUntil(socket, text => text.endsWith('no')))
-    socket.write(`${'x'.repeat(90)}${head('GET /', '\r\n')}`)
+    socket.write(`${'x'.repeat(19_990)}${head('GET /', '\r\n')}`)
     const next = firstResponse(await readUntil(socket, text => text.endsWith('yes')))
 
     assert.equal(early.status, 403)

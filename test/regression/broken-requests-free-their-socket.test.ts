@@ -15,7 +15,9 @@ import { startSocketUpstream } from '../support/upstream.ts'
  */
 describe('A connection whose request the parser refused', () => {
   it('MSG-12 is closed although the client never closes its half', { timeout: 10_000 }, async t => {
-    const server = createPublicServer({ host: '127.0.0.1', port: 0, trustedProxies: [] }, () => assert.fail('no request came'))
+    const server = createPublicServer({ host: '127.0.0.1', port: 0, trustedProxies: [], maxConnections: 100 }, () =>
+      assert.fail('no request came'),
+    )
     await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
     t.after(() => closeServer(server, 0))
     const client = await openHalfOpen((server.address() as AddressInfo).port)

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import { describeCounts } from './count-suite.ts'
 import { describeDeadlines } from './due-suite.ts'
 import { describeEndings } from './ending-suite.ts'
 import { describeFamilies } from './family-suite.ts'
@@ -30,6 +31,7 @@ export function describeStore(
     describeLeases(under)
     describeIndexes(under)
     describeDeadlines(under)
+    describeCounts(under)
 
     describe('lives', () => {
       it('that have run out, or are a fraction, count as one millisecond', async () => {
@@ -109,6 +111,7 @@ export function describeStore(
           await isMistake(() => under.store.readMark(index))
           await isMistake(() => under.store.putDue(id, hour))
           await isMistake(() => under.store.dropDue(id))
+          await isMistake(() => under.store.count({ kind: 'address', id }, 60))
         }
       })
 

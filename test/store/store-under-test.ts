@@ -53,6 +53,7 @@ export function everyVerb(store: Store, id: string): readonly (() => Promise<unk
     async () => store.putDue(id, hour),
     async () => store.takeDue(1, hour),
     async () => store.dropDue(id),
+    async () => store.count({ kind: 'address', id }, 60),
     async () => store.ping(),
   ]
 }

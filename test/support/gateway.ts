@@ -95,7 +95,7 @@ export async function startGateway(options: TestGatewayOptions = {}): Promise<Te
     ...(options.store === undefined ? {} : { store: options.store }),
     ...(options.every === undefined ? {} : { every: options.every }),
   })
-  const server = createPublicServer(config.listen, gateway.handler)
+  const server = createPublicServer(config.listen, gateway.handler, { upgrade: gateway.upgrade })
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
   return {
     ...gateway,
@@ -108,6 +108,8 @@ export async function startGateway(options: TestGatewayOptions = {}): Promise<Te
     audit,
     events: () => audit.map(line => line.event),
     async close() {
+      // Open sockets keep their server open.
+      gateway.drain()
       server.closeAllConnections()
       await closeServer(server, 0)
       await gateway.close()

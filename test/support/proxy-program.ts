@@ -24,12 +24,26 @@ export interface ProxyProgram {
 }
 
 /** Starts a proxy from Debian's package on a free port of the loopback, with the sample of docs/forward-auth.md. */
-export async function startProxy(name: ProxyName, places: ProxyPlaces): Promise<ProxyProgram> {
+export function startProxy(name: ProxyName, places: ProxyPlaces): Promise<ProxyProgram> {
+  return start(name, place => launch(name, { ...place, places }))
+}
+
+/** Starts nginx before a gateway that proxies by itself, with the sample of docs/proxying.md. */
+export function startNginxInFront(gateway: number, host: string): Promise<ProxyProgram> {
+  const sample = sampleOf('nginx', readProjectFile('docs/proxying.md'))
+  const server = replaceAll(sample, [
+    ['127.0.0.1:8080', `127.0.0.1:${gateway}`],
+    ['app.example.com', host],
+  ])
+  return start('nginx', place => launchNginx(place, server))
+}
+
+async function start(name: ProxyName, launchAt: (place: Place) => Promise<ChildProcess>): Promise<ProxyProgram> {
   const folder = await mkdtemp(join(tmpdir(), `sallyport-${name}-`))
   // Between finding a free port and listening on it, somebody else may have taken it.
   for (let attempt = 1; ; attempt += 1) {
     const port = await findFreePort()
-    const child = await launch(name, { folder, port, places })
+    const child = await launchAt({ folder, port })
     try {
       await eventually(() => isListening(child, port))
       return { port, close: () => end(child, folder) }
@@ -48,9 +62,12 @@ export function sampleOf(language: string, page = readProjectFile('docs/forward-
   return found
 }
 
-interface Launch {
+interface Place {
   readonly folder: string
   readonly port: number
+}
+
+interface Launch extends Place {
   readonly places: ProxyPlaces
 }
 
@@ -69,22 +86,7 @@ async function launch(name: ProxyName, { folder, port, places }: Launch): Promis
   const write = (file: string, text: string) => writeFile(join(folder, file), text)
   const everything = ['gateway', 'verify', 'app', 'host'] as const
 
-  if (name === 'nginx') {
-    const server = replaceAll(addresses(sampleOf('nginx'), everything), [
-      ['listen 443 ssl;', `listen 127.0.0.1:${port};`],
-      ['ssl_certificate /etc/nginx/app.crt;', ''],
-      ['ssl_certificate_key /etc/nginx/app.key;', ''],
-    ])
-    const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(kind => `${kind}_temp_path ${folder}/${kind};`).join(' ')
-    const http = `http { access_log off; ${temporary}\n${server} }`
-    // Or its workers would be somebody who cannot write to the test's folder.
-    const user = process.getuid?.() === 0 ? 'user root;' : ''
-    await write(
-      'nginx.conf',
-      `${user} daemon off; pid ${folder}/nginx.pid; worker_processes 1; events { worker_connections 256; }\n${http}`,
-    )
-    return run('nginx', ['-e', 'stderr', '-p', folder, '-c', join(folder, 'nginx.conf')], folder)
-  }
+  if (name === 'nginx') return launchNginx({ folder, port }, addresses(sampleOf('nginx'), everything))
   if (name === 'caddy') {
     const site = [`${places.host} {`, `http://${places.host}:${port} {\n\tbind 127.0.0.1`] as const
     await write('Caddyfile', `{\n\tadmin off\n\tauto_https off\n}\n${replaceAll(addresses(sampleOf('caddyfile'), everything), [site])}`)
@@ -97,6 +99,23 @@ async function launch(name: ProxyName, { folder, port, places }: Launch): Promis
   ])
   await write('haproxy.cfg', config)
   return run('haproxy', ['-f', join(folder, 'haproxy.cfg')], folder)
+}
+
+async function launchNginx({ folder, port }: Place, sample: string): Promise<ChildProcess> {
+  const server = replaceAll(sample, [
+    ['listen 443 ssl;', `listen 127.0.0.1:${port};`],
+    ['ssl_certificate /etc/nginx/app.crt;', ''],
+    ['ssl_certificate_key /etc/nginx/app.key;', ''],
+  ])
+  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(kind => `${kind}_temp_path ${folder}/${kind};`).join(' ')
+  const http = `http { access_log off; ${temporary}\n${server} }`
+  // Or its workers would be somebody who cannot write to the test's folder.
+  const user = process.getuid?.() === 0 ? 'user root;' : ''
+  await writeFile(
+    join(folder, 'nginx.conf'),
+    `${user} daemon off; pid ${folder}/nginx.pid; worker_processes 1; events { worker_connections 256; }\n${http}`,
+  )
+  return run('nginx', ['-e', 'stderr', '-p', folder, '-c', join(folder, 'nginx.conf')], folder)
 }
 
 /** Each must be there: a sample that was changed is to be looked at here too. */

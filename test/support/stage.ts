@@ -67,7 +67,7 @@ export async function startStage({
   }
 
   let handler: RequestListener = (_req, res) => res.writeHead(503).end()
-  const settings = { host: '127.0.0.1', port: 0, trustedProxies: [], ...(tls === undefined ? {} : { tls }) }
+  const settings = { host: '127.0.0.1', port: 0, trustedProxies: [], maxConnections: 1000, ...(tls === undefined ? {} : { tls }) }
   const entrance = createPublicServer(settings, (req, res) => handler(req, res))
   const gatewayOrigin = await start(entrance, https ? names.gateway : 'localhost')
 

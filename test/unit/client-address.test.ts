@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import type { IncomingMessage } from 'node:http'
 import { describe, it } from 'node:test'
-import { clientAddress, createTrustedProxies } from '../../src/http/client-address.ts'
+import { clientAddress, createTrustedProxies, networkOf } from '../../src/http/client-address.ts'
 
 const proxies = createTrustedProxies(['10.0.0.0/8', '2001:db8:1::/48', '192.0.2.7'])
 
@@ -46,5 +46,25 @@ describe('trusted proxies', () => {
 
   it('are refused at start when they are no addresses', () => {
     for (const cidr of ['10.0.0.0/x', 'localhost', '', '10.0.0/8', '10.0.0.0/33']) assert.throws(() => createTrustedProxies([cidr]), cidr)
+  })
+})
+
+describe('the network of an address', () => {
+  it('is the address itself, of IPv6 the /64 in one spelling', () => {
+    const networks = {
+      '192.0.2.1': '192.0.2.1',
+      '2001:db8:1:2:3:4:5:6': '2001:db8:1:2',
+      '2001:db8::1': '2001:db8:0:0',
+      '2001:db8:0:0:1::': '2001:db8:0:0',
+      '2001:0DB8::': '2001:db8:0:0',
+      '::1': '0:0:0:0',
+      '::': '0:0:0:0',
+      '1::2:3:4:5:6:7': '1:0:2:3',
+      '64:ff9b::192.0.2.1': '64:ff9b:0:0',
+      'fe80::1%eth0': 'fe80:0:0:0',
+      '': '',
+    }
+
+    for (const [address, network] of Object.entries(networks)) assert.equal(networkOf(address), network, address)
   })
 })

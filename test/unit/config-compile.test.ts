@@ -43,7 +43,7 @@ describe('a compiled configuration', () => {
   it('SES-04 SES-05 has the documented defaults', () => {
     const config = compile()
 
-    assert.deepEqual(config.listen, { host: '0.0.0.0', port: 8080, trustedProxies: [] })
+    assert.deepEqual(config.listen, { host: '0.0.0.0', port: 8080, trustedProxies: [], maxConnections: 10_000 })
     assert.deepEqual(config.paths, { base: '/auth', native: '/oauth', device: '/device' })
     assert.deepEqual(config.session.cookie, { name: 'sallyport', insecure: false })
     assert.equal(config.session.idleTimeoutMs, 30 * 60_000)
@@ -94,7 +94,8 @@ describe('a compiled configuration', () => {
       identityHeaders: {},
       setHeaders: {},
       timeouts: { connectMs: 2000, headersMs: 30_000, idleMs: 60_000 },
-      limits: { bodyBytes: 10 * 1024 * 1024 },
+      limits: { bodyBytes: 10 * 1024 * 1024, perMinute: null },
+      websocket: null,
     })
   })
 

@@ -103,6 +103,7 @@ function route(path: string, kind: RouteRule['kind']): RouteRule {
     identityHeaders: {},
     setHeaders: {},
     timeouts: { connectMs: 1, headersMs: 1, idleMs: 1 },
-    limits: { bodyBytes: 1 },
+    limits: { bodyBytes: 1, perMinute: null },
+    websocket: null,
   }
 }

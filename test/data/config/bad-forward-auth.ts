@@ -29,5 +29,6 @@ export const badForwardAuth: readonly BadConfig[] = [
   onRoute('a Host that a proxy sends', '    preserveHost: true #!\n', /routes\[1\]\.preserveHost: does nothing on a route without upstream/),
   onRoute('fixed headers that a proxy sets', '    setHeaders: { X-Api-Key: { env: ORDERS_API_KEY } } #!\n', /routes\[1\]\.setHeaders: does nothing/),
   onRoute('timeouts that a proxy has', '    timeouts: { idle: 5m } #!\n', /routes\[1\]\.timeouts: does nothing/),
-  onRoute('a limit that a proxy must keep', '    limits: { body: 1MiB } #!\n', /routes\[1\]\.limits: does nothing/),
+  onRoute('sockets that a proxy lets through', '    websocket: {} #!\n', /routes\[1\]\.websocket: does nothing/),
+  onRoute('a limit that a proxy must keep', '    limits: { body: 1MiB } #!\n', /routes\[1\]\.limits\.body: does nothing/),
 ]
