@@ -4,11 +4,14 @@ import { setTimeout } from 'node:timers/promises'
 import type { DestinationStream } from 'pino'
 import type { SessionAdmin } from './admin/administered.ts'
 import { createAdmin } from './admin/create-admin.ts'
-import { createEndpoints, type Endpoints } from './auth/endpoints.ts'
+import { createEndpoints } from './auth/endpoints.ts'
+import type { Endpoints } from './auth/own-app.ts'
 import type { GatewayConfig, ProviderConfig } from './config/config.ts'
 import type { ReadSecret } from './config/read-secret.ts'
+import { createAddressBrake } from './http/address-brake.ts'
 import { sessionCookieName } from './http/cookies.ts'
 import { createCors } from './http/cors.ts'
+import { createNativeEndpoints, type NativeEndpoints } from './native/endpoints.ts'
 import { createProvider } from './oidc/create-provider.ts'
 import { createAudit } from './ops/audit.ts'
 import type { LogFields } from './ops/fields.ts'
@@ -26,6 +29,8 @@ import { createAttempts } from './session/attempts.ts'
 import { createCookieReader } from './session/cookie.ts'
 import { type Random, randomToken } from './session/credential.ts'
 import { createFamilies } from './session/families.ts'
+import { createHandleReader } from './session/handle.ts'
+import { createMembers } from './session/members.ts'
 import { createSealing } from './session/sealing.ts'
 import { createSessionIndex } from './session/session-index.ts'
 import { createSessionList } from './session/session-list.ts'
@@ -70,6 +75,8 @@ export interface GatewayDeps {
 export interface Assembly {
   readonly stages: Stages
   readonly endpoints: Endpoints
+  /** Null where no native client signs in. */
+  readonly native: NativeEndpoints | null
   /** What a proxy's questions need beside the stages; null where the configuration has no forward-auth. */
   readonly verification: Verification | null
   /** The listener of the admin port; null where the configuration has none. */
@@ -112,11 +119,22 @@ export function assemble(config: GatewayConfig, deps: GatewayDeps): Assembly {
     ]),
   )
   const revoke = createRevoke({ providers, audit, pause })
-  const families = createFamilies({ store, sealing, index, settings: config.session, now, audit, onLapsed: revoke.ended })
+  const native = config.native ?? null
+  const families = createFamilies({
+    store,
+    sealing,
+    index,
+    settings: config.session,
+    ...(native === null ? {} : { nativeTimeouts: native }),
+    now,
+    audit,
+    onLapsed: revoke.ended,
+  })
   const stopSweeping = config.session.sealing === 'gateway' ? startSweeping(createSweep({ store, families })) : () => undefined
   const watch = createWatch({ families, every })
-  const list = createSessionList({ families, index })
-  const endings = createEndings({ families, index, revoke, audit })
+  const members = createMembers({ store, sealing, now })
+  const list = createSessionList({ families, members, index })
+  const endings = createEndings({ families, members, index, revoke, audit })
   const admit = createAdmit({ index, list, endings, perUserLimit: config.session.perUserLimit })
   const providerLogout = createProviderLogout({ store, index, endings, now })
   const withLease = createWithLease({ store, nextHolder: () => randomToken(random, 16), now, pause, onTurn: metrics.lease })
@@ -127,6 +145,7 @@ export function assemble(config: GatewayConfig, deps: GatewayDeps): Assembly {
 
   const cookie = { name: sessionCookieName(config.session.cookie), isSecure: !config.session.cookie.insecure }
   const readCookie = createCookieReader({ keys: config.session.cookieKeys, now })
+  const held = { native, readHandle: createHandleReader({ now }), brake: createAddressBrake(now), members }
 
   const cors = createCors(config.csrf.allowedOrigins)
   const pools = createUpstreamPools({ now, log })
@@ -141,6 +160,7 @@ export function assemble(config: GatewayConfig, deps: GatewayDeps): Assembly {
     cors,
     cookie,
     readCookie,
+    ...held,
     families,
     admitWithin,
     freshToken,
@@ -158,29 +178,27 @@ export function assemble(config: GatewayConfig, deps: GatewayDeps): Assembly {
     assertionFor,
     refuse: createRefuse({ config, cors, audit, log, isAsked: true }),
   })
-  const endpoints = createEndpoints(
-    config,
-    {
-      providers,
-      attempts,
-      admitWithin,
-      families,
-      list,
-      endings,
-      providerLogout,
-      admit,
-      stepUp,
-      renew,
-      watch,
-      every,
-      readCookie,
-      cookie,
-      audit,
-      now,
-      random,
-    },
-    stages,
-  )
+  const parts = {
+    providers,
+    attempts,
+    admitWithin,
+    families,
+    list,
+    endings,
+    providerLogout,
+    admit,
+    stepUp,
+    renew,
+    watch,
+    every,
+    readCookie,
+    cookie,
+    audit,
+    now,
+    random,
+  }
+  const nativeEndpoints = native === null ? null : createNativeEndpoints(config, native, { ...parts, members, store, sealing, log }, stages)
+  const endpoints = createEndpoints(config, { ...parts, nativeLeg: nativeEndpoints?.leg ?? null }, stages)
   const sessions: SessionAdmin = {
     list: list.ofUser,
     endOne: sessionId => endings.one(sessionId, 'admin'),
@@ -191,6 +209,7 @@ export function assemble(config: GatewayConfig, deps: GatewayDeps): Assembly {
   return {
     stages,
     endpoints,
+    native: nativeEndpoints,
     verification,
     admin,
     store,

@@ -2,6 +2,7 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import type { Socket } from 'node:net'
 import express, { type Express } from 'express'
 import { assemble, type GatewayDeps } from './assembly.ts'
+import type { Endpoints } from './auth/own-app.ts'
 import type { GatewayConfig, RouteRule } from './config/config.ts'
 import { answerOver } from './http/answer-over.ts'
 import type { Exchange } from './http/exchange.ts'
@@ -47,7 +48,7 @@ export interface Gateway {
  * page to read.
  */
 export function createGateway(config: GatewayConfig, deps: GatewayDeps = {}): Gateway {
-  const { stages, endpoints, verification, admin, store, log, drain, isBusy, close } = assemble(config, deps)
+  const { stages, endpoints, native, verification, admin, store, log, drain, isBusy, close } = assemble(config, deps)
 
   async function serve(req: IncomingMessage, res: ServerResponse): Promise<void> {
     const trail = stages.openTrail(req)
@@ -55,7 +56,8 @@ export function createGateway(config: GatewayConfig, deps: GatewayDeps = {}): Ga
     let route: RouteRule | undefined
     try {
       exchange = stages.readExchange(req, trail)
-      if (stages.isOurs(exchange)) return serveOurs(req, res, exchange, trail)
+      if (native?.isFor(exchange.target)) return serveOwn(native, req, res, exchange, trail)
+      if (stages.isOurs(exchange)) return serveOwn(endpoints, req, res, exchange, trail)
 
       route = stages.findRoute(exchange, trail)
       if (stages.isPreflight(req)) return stages.answerPreflight(req, res, route, trail)
@@ -79,7 +81,7 @@ export function createGateway(config: GatewayConfig, deps: GatewayDeps = {}): Ga
     const session = await stages.readSession(exchange, route, presented, counting)
     trail.subject = stages.subjectOf(session)
     if (stages.countsUsers(route)) await stages.countUser(route, session)
-    stages.decideAccess(req, route, session)
+    stages.decideAccess(req, exchange, route, session)
     const caller = await stages.freshToken(req, route, session)
     stages.noteAdmitted(trail)
     return caller
@@ -92,7 +94,7 @@ export function createGateway(config: GatewayConfig, deps: GatewayDeps = {}): Ga
     let route: RouteRule | undefined
     try {
       exchange = stages.readHandshake(req, trail)
-      if (stages.isOurs(exchange)) stages.refuseOwn()
+      if (native?.isFor(exchange.target) || stages.isOurs(exchange)) stages.refuseOwn()
 
       route = stages.findRoute(exchange, trail)
       stages.admitProxied(route)
@@ -118,7 +120,7 @@ export function createGateway(config: GatewayConfig, deps: GatewayDeps = {}): Ga
     try {
       asking.admitAsked(req)
       exchange = stages.readExchange(req, trail)
-      if (stages.isOurs(exchange)) asking.refuseOwn()
+      if (native?.isFor(exchange.target) || stages.isOurs(exchange)) asking.refuseOwn()
 
       route = stages.findRoute(exchange, trail)
       const caller = await admit(req, exchange, route, trail)
@@ -129,9 +131,9 @@ export function createGateway(config: GatewayConfig, deps: GatewayDeps = {}): Ga
     stages.closeTrail(trail, res)
   }
 
-  function serveOurs(req: IncomingMessage, res: ServerResponse, exchange: Exchange, trail: Trail): void {
+  function serveOwn(own: Endpoints, req: IncomingMessage, res: ServerResponse, exchange: Exchange, trail: Trail): void {
     res.once('close', () => stages.closeTrail(trail, res))
-    endpoints.serve(req, res, exchange, trail)
+    own.serve(req, res, exchange, trail)
   }
 
   const handler: RequestListener = (req, res) => void serve(req, res)

@@ -1,13 +1,14 @@
 import type { RequestHandler } from 'express'
 import type { GatewayConfig } from '../config/config.ts'
 import { type AccountSession, accountPage } from '../pages/account-page.ts'
-import type { SignedIn } from '../session/session.ts'
 import type { ListedSession, SessionList } from '../session/session-list.ts'
 import type { Bounce } from './bounce.ts'
 import type { RefuseForeign } from './endpoints.ts'
 import { requireSession } from './live-session.ts'
+import { personName } from './person-name.ts'
 import type { Proofs } from './proofs.ts'
 import { exchangeOf, sendPage } from './respond.ts'
+import { flat } from './sessions.ts'
 
 /** What a sign-in asks for to know the person: it lets nobody do anything (OpenID Connect Core 1.0 §5.4, §11). */
 const protocolScopes = ['openid', 'profile', 'email', 'address', 'phone', 'offline_access']
@@ -38,26 +39,21 @@ export function createAccount({ config, list, proofs, bounce, refuseForeign }: A
     const sessions = await list.ofUser(signedIn.record)
     const page = accountPage({
       brand: config.pages,
-      person: nameOf(signedIn),
-      sessions: sessions.map(session => describe(session, session.sessionId === signedIn.sessionId)),
+      person: personName(config, signedIn.vault.claims),
+      sessions: flat(sessions).map(session => describe(session, session.sessionId === signedIn.sessionId)),
       revokeOthersPath: `${base}/sessions/revoke-others`,
       formToken: proofs.formToken(signedIn.credential),
     })
     sendPage(res, page)
   }
 
-  /** As the configuration lets it be shown. */
-  function nameOf({ vault }: SignedIn): string | null {
-    const names = ['name', 'email'].filter(name => config.session.claims.includes(name)).map(name => vault.claims[name])
-    return names.filter(name => typeof name === 'string').find(name => name !== '') ?? null
-  }
-
   function describe(
-    { sessionId, kind, device, address, createdAt, touchedAt, scopes, origin }: ListedSession,
+    { sessionId, kind, client, agent, device, address, createdAt, touchedAt, scopes, origin }: ListedSession,
     isCurrent: boolean,
   ): AccountSession {
     return {
       kind,
+      client: agent === undefined ? (client?.name ?? null) : `${agent.name} (${client?.name ?? ''})`,
       device,
       address,
       // With one origin there is nothing to tell.

@@ -4,7 +4,7 @@ import { GatewayError } from '../errors.ts'
 import type { Target } from '../http/exchange.ts'
 import type { Provider } from '../oidc/provider.ts'
 import { handOffPage } from '../pages/hand-off-page.ts'
-import type { Attempt, Attempts, AttemptTicket } from '../session/attempts.ts'
+import type { Attempt, Attempts, AttemptTicket, NativeAsk } from '../session/attempts.ts'
 import { type AttemptCookies, isAttemptId } from './attempt-cookies.ts'
 import { callbackUri } from './login.ts'
 import { namedProvider } from './named-provider.ts'
@@ -18,6 +18,14 @@ export interface CallbackDeps {
   readonly providers: ReadonlyMap<string, Provider>
   readonly attempts: Attempts
   readonly cookies: AttemptCookies
+  readonly nativeLeg: NativeLeg | null
+}
+
+/** Where the sign-in of a native client goes on, instead of in a browser session. */
+export interface NativeLeg {
+  approvalPath(attemptId: string): string
+  /** Tells the client that nothing comes of it. @throws {unknown} the same error, where no client waits for an answer */
+  fail(res: Response, ask: NativeAsk, error: unknown): Promise<void>
 }
 
 /**
@@ -66,6 +74,7 @@ export function createCallback(deps: CallbackDeps): RequestHandler {
     const answer = isForm ? readParams(String(req.body ?? '')) : readQuery(target)
     const { ticket, attempt, take } = await openAttempt(req, res, answer.get('state') ?? '')
     if (!(await take())) throw replayed()
+    if (attempt.native !== undefined) return await finishNative(res, provider, answer, ticket, attempt, attempt.native)
 
     // From here on the same address leads to a replay: whoever tries again begins again.
     noteVisit(res, { signInPath: `${loginPath}?return_to=${encodeURIComponent(attempt.returnTo)}` })
@@ -78,6 +87,27 @@ export function createCallback(deps: CallbackDeps): RequestHandler {
       return sendPage(res, handOffPage({ brand: config.pages, purpose: 'back', to: attempt.returnTo }))
     }
     sendPage(res, handOffPage({ brand: config.pages, purpose: 'sign_in', to: `${config.paths.base}/continue/${ticket.id}` }))
+  }
+
+  /** A native client's sign-in has no page of its own to come back to: it is the client that begins again. */
+  async function finishNative(
+    res: Response,
+    provider: Provider,
+    answer: URLSearchParams,
+    ticket: AttemptTicket,
+    attempt: Attempt,
+    ask: NativeAsk,
+  ): Promise<void> {
+    noteVisit(res, { signInPath: null })
+    if (deps.nativeLeg === null)
+      throw new GatewayError('attempt_unknown', 'no native client signs in here any more', { reason: 'no_attempt' })
+    try {
+      await redeem(res, provider, answer, ticket, attempt)
+    } catch (error) {
+      cookies.clear(res, ticket.id)
+      return await deps.nativeLeg.fail(res, ask, error)
+    }
+    sendPage(res, handOffPage({ brand: config.pages, purpose: 'sign_in', to: deps.nativeLeg.approvalPath(ticket.id) }))
   }
 
   /** Finds the attempt that the state and the browser's own cookie agree on. Spends nothing, asks nobody. */

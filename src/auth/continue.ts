@@ -74,7 +74,8 @@ export function createContinue(deps: ContinueDeps): RequestHandler {
     if (ticket === null) return 'attempt_unknown'
     const result = await deps.attempts.openResult(ticket)
     deps.cookies.clear(res, id)
-    if (result === 'unknown') return 'attempt_unknown'
+    // A native client's is for its approval page: no browser session comes of it, and none ends.
+    if (result === 'unknown' || (result !== 'spent' && result.attempt.native !== undefined)) return 'attempt_unknown'
     // Checked at the callback too; by now a raw client may have moved its cookies to another origin.
     if (result === 'spent' || result.attempt.origin !== exchangeOf(res).target.origin.href) return 'attempt_replayed'
     return (await result.take()) ? result : 'attempt_replayed'

@@ -1,15 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import express, { type ErrorRequestHandler, type RequestHandler } from 'express'
 import type { GatewayConfig } from '../config/config.ts'
 import { assertionKeysPath } from '../config/own-paths.ts'
-import { GatewayError } from '../errors.ts'
 import type { Exchange, Target } from '../http/exchange.ts'
 import { isFormNavigation } from '../http/fetch-metadata.ts'
-import { createPageHeaders } from '../http/security-headers.ts'
 import type { Provider } from '../oidc/provider.ts'
 import type { Audit } from '../ops/audit.ts'
-import type { Trail } from '../ops/trail.ts'
-import { styles } from '../pages/styles.ts'
 import type { Attempts } from '../session/attempts.ts'
 import type { Random } from '../session/credential.ts'
 import { createExpressSession } from '../session/express-session.ts'
@@ -28,19 +23,21 @@ import { createAssertionKeys } from './assertion-keys.ts'
 import { createAttemptCookies } from './attempt-cookies.ts'
 import { createBackChannelLogout } from './back-channel-logout.ts'
 import { createBounce } from './bounce.ts'
-import { admitAnswer, callbackMethod, createCallback } from './callback.ts'
+import { admitAnswer, callbackMethod, createCallback, type NativeLeg } from './callback.ts'
 import { readCallbackForm } from './callback-form.ts'
 import { createContinue } from './continue.ts'
 import { createEvents } from './events.ts'
 import { createFrontChannelLogout } from './front-channel-logout.ts'
+import { createHolderReader } from './holder.ts'
 import { createFreshAfterLapse } from './lapsed.ts'
 import { createSessionReader } from './live-session.ts'
 import { createLogin } from './login.ts'
 import { createConfirmLogout, createLoggedOut, createLogout } from './logout.ts'
 import { namedProvider } from './named-provider.ts'
+import { createOwnApp, type Endpoints, type Handlers, literal } from './own-app.ts'
 import { createProofs } from './proofs.ts'
 import { createRefresh } from './refresh.ts'
-import { exchangeOf, type Visit, visitOf } from './respond.ts'
+import { type Visit, visitOf } from './respond.ts'
 import { createReturnTo } from './return-to.ts'
 import { createDescribeState, createSession } from './session.ts'
 import { createRevokeOthers, createRevokeSession, createSessions } from './sessions.ts'
@@ -69,6 +66,8 @@ export interface EndpointParts {
   readonly watch: Watch
   readonly every: Every
   readonly stepUp: StepUp
+  /** Null where no native client signs in. */
+  readonly nativeLeg: NativeLeg | null
   /** The credential in a session cookie whose signature is ours. */
   readonly readCookie: (raw: string) => Credential | null
   /** The session cookie. */
@@ -85,19 +84,14 @@ export interface EndpointStages {
   /** Whether a GET for this target would send the person to a step-up. */
   asksForMore(target: Target, signedIn: SignedIn): boolean
   refuseForeign: RefuseForeign
+  /**
+   * The session of the handle that a request brings; null where it brings none.
+   *
+   * @throws {GatewayError} `two_credentials`, `invalid_handle`, `too_many_requests`, `store_unavailable`
+   */
+  readHeld(req: IncomingMessage, exchange: Exchange): Promise<SignedIn | null>
   /** Answers with an error, as a page or as problem+json, and audits it. */
   refuse(req: IncomingMessage, res: ServerResponse, visit: Visit & { readonly route: undefined }, error: unknown): void
-}
-
-export interface Endpoints {
-  /** Answers a request for a path of our own. Nothing here looks at Host, or reads the target anew. */
-  serve(req: IncomingMessage, res: ServerResponse, exchange: Exchange, trail: Trail): void
-}
-
-interface Handlers {
-  readonly get?: RequestHandler[]
-  readonly post?: RequestHandler[]
-  readonly delete?: RequestHandler[]
 }
 
 /** Creates our own endpoints: an Express app, one line for each. */
@@ -105,6 +99,7 @@ export function createEndpoints(config: GatewayConfig, gateway: EndpointParts, s
   const { cookieKeys, cookie } = config.session
   const session = createExpressSession({ families: gateway.families, cookie: gateway.cookie, keys: cookieKeys, random: gateway.random })
   const readSession = createSessionReader({ session, cookie: gateway.cookie })
+  const readHolder = createHolderReader({ readSession, readHeld: stages.readHeld })
   const parts = {
     ...gateway,
     config,
@@ -119,10 +114,14 @@ export function createEndpoints(config: GatewayConfig, gateway: EndpointParts, s
   }
   const raise = createRaise(parts)
 
-  const app = express()
-  app.disable('x-powered-by').disable('etag').set('query parser', false)
-  app.enable('case sensitive routing').enable('strict routing')
-  app.use(ownHeaders(config), takeReading)
+  const app = createOwnApp(config, (error, req, res, _next) => {
+    const { exchange, ...visit } = visitOf(res)
+    // Who submits a form of ours, or of a provider, sees what comes of it, as with a link.
+    const isNavigation = exchange.isNavigation || isFormNavigation(req)
+    stages.refuse(req, res, { ...visit, exchange: { ...exchange, isNavigation }, route: undefined }, error)
+  })
+  const endpoint = (path: string, allow: Parameters<typeof app.endpoint>[1], handlers: Handlers) =>
+    app.endpoint(literal(config.paths.base) + path, allow, handlers, config.paths.base + path)
 
   // No HEAD where GET changes something: HEAD is for looking.
   endpoint('/login', 'GET', { get: [readSession, createLogin(parts)] })
@@ -132,7 +131,7 @@ export function createEndpoints(config: GatewayConfig, gateway: EndpointParts, s
     post: [admitAnswer, readCallbackForm, callback],
   })
   endpoint('/continue/:attempt', 'GET', { get: [readSession, createContinue({ ...parts, raise })] })
-  endpoint('/session', 'GET, HEAD', { get: [readSession, createSession(parts)] })
+  endpoint('/session', 'GET, HEAD', { get: [readHolder(null), createSession(parts)] })
   endpoint('/session/refresh', 'POST', { post: [readSession, createRefresh(parts)] })
   endpoint('/events', 'GET, HEAD', { get: [readSession, createEvents(parts)] })
   endpoint('/logout', 'GET, HEAD, POST', {
@@ -145,50 +144,16 @@ export function createEndpoints(config: GatewayConfig, gateway: EndpointParts, s
   endpoint('/frontchannel-logout/:provider', ofProvider('GET'), { get: [createFrontChannelLogout(parts)] })
 
   endpoint('/account', 'GET, HEAD', { get: [readSession, createAccount(parts)] })
-  endpoint('/sessions', 'GET, HEAD', { get: [readSession, createSessions(parts)] })
-  endpoint('/sessions/revoke-others', 'POST', { post: [readSmallBody, readSession, createRevokeOthers(parts)] })
+  endpoint('/sessions', 'GET, HEAD', { get: [readHolder('sessions'), createSessions(parts)] })
+  endpoint('/sessions/revoke-others', 'POST', { post: [readSmallBody, readHolder('sessions'), createRevokeOthers(parts)] })
   const revokeSession = createRevokeSession(parts)
-  endpoint('/sessions/:session_id', 'DELETE', { delete: [readSmallBody, readSession, revokeSession] })
-  endpoint('/sessions/:session_id/revoke', 'POST', { post: [readSmallBody, readSession, revokeSession] })
+  endpoint('/sessions/:session_id', 'DELETE', { delete: [readSmallBody, readHolder('sessions'), revokeSession] })
+  endpoint('/sessions/:session_id/revoke', 'POST', { post: [readSmallBody, readHolder('sessions'), revokeSession] })
 
   // Without the session, the cookie and the store: whoever verifies an assertion has none of them.
-  if (config.assertionKeys.length > 0)
-    endpointAt(assertionKeysPath, assertionKeysPath, 'GET, HEAD', { get: [createAssertionKeys(config.assertionKeys)] })
+  if (config.assertionKeys.length > 0) app.endpoint(assertionKeysPath, 'GET, HEAD', { get: [createAssertionKeys(config.assertionKeys)] })
 
-  app.use(noRoute)
-  app.use(((error, req, res, _next) => {
-    const { exchange, ...visit } = visitOf(res)
-    // Who submits a form of ours, or of a provider, sees what comes of it, as with a link.
-    const isNavigation = exchange.isNavigation || isFormNavigation(req)
-    stages.refuse(req, res, { ...visit, exchange: { ...exchange, isNavigation }, route: undefined }, error)
-  }) satisfies ErrorRequestHandler)
-
-  return {
-    serve(req, res, exchange, trail) {
-      Object.assign(res, { locals: { exchange, trail } satisfies Visit })
-      app(req, res)
-    },
-  }
-
-  function endpoint(path: string, allow: string | ((target: Target) => string), handlers: Handlers): void {
-    endpointAt(config.paths.base + path, literal(config.paths.base) + path, allow, handlers)
-  }
-
-  /** @param name for the log; `pattern` says the same to Express */
-  function endpointAt(name: string, pattern: string, allow: string | ((target: Target) => string), handlers: Handlers): void {
-    const route = app.route(pattern)
-    // Before all handlers: Express would answer HEAD with those of GET.
-    route.all((req, res, next) => {
-      const { exchange, trail } = visitOf(res)
-      trail.route = name
-      rejectMethod(req.method, typeof allow === 'string' ? allow : allow(exchange.target))
-      next()
-    })
-    for (const method of ['get', 'post', 'delete'] as const) {
-      const chain = handlers[method]
-      if (chain !== undefined) route[method](...chain)
-    }
-  }
+  return app
 
   /** The same methods for every provider that there is. */
   function ofProvider(allow: string): (target: Target) => string {
@@ -197,46 +162,4 @@ export function createEndpoints(config: GatewayConfig, gateway: EndpointParts, s
       return allow
     }
   }
-}
-
-/** A path as text to Express, which would read some of its characters as pattern. */
-function literal(path: string): string {
-  return path.replace(/[()+!:*]/g, '\\$&')
-}
-
-/** The headers of our pages, on our other answers too: they forbid what those never do. */
-function ownHeaders(config: GatewayConfig): RequestHandler {
-  const { logo } = config.pages
-  const options = { stylesheet: styles, ...(logo === undefined ? {} : { logo }) }
-  const [secure, plain] = [true, false].map(isSecure => createPageHeaders({ ...options, isSecure })) as [
-    readonly string[],
-    readonly string[],
-  ]
-
-  return function setHeaders(_req, res, next) {
-    const { target, requestId } = exchangeOf(res)
-    const headers = target.origin.isSecure ? secure : plain
-    for (let at = 0; at < headers.length; at += 2) res.set(headers[at] ?? '', headers[at + 1] ?? '')
-    res.set({ 'cache-control': 'no-store', 'x-request-id': requestId })
-    next()
-  }
-}
-
-/** What the gateway has read of the request stands, not what Express or express-session would make of it. */
-const takeReading: RequestHandler = (req, res, next) => {
-  const { target } = exchangeOf(res)
-  req.url = target.path + target.query
-  // The configured origin says what is https, not the socket: without this there would be no Secure cookie.
-  Object.defineProperty(req, 'secure', { value: target.origin.isSecure })
-  next()
-}
-
-/** @param allow as the header of this name has it: methods, with commas between */
-function rejectMethod(method: string, allow: string): void {
-  if (allow.split(', ').includes(method)) return
-  throw new GatewayError('method_not_allowed', 'the endpoint does not take this method', { headers: { allow } })
-}
-
-const noRoute: RequestHandler = () => {
-  throw new GatewayError('no_route', 'we have no endpoint of this name')
 }

@@ -1,4 +1,5 @@
 import type { RequestHandler } from 'express'
+import { createAddressBrake } from '../http/address-brake.ts'
 import { isPrefetch } from '../http/fetch-metadata.ts'
 import { framedPageHeaders } from '../http/security-headers.ts'
 import type { Provider } from '../oidc/provider.ts'
@@ -6,7 +7,6 @@ import type { Audit } from '../ops/audit.ts'
 import { auditOf } from '../ops/trail.ts'
 import { frontChannelPage } from '../pages/front-channel-page.ts'
 import type { ProviderLogout } from '../tokens/provider-logout.ts'
-import { createAddressBrake } from './address-brake.ts'
 import { namedProvider } from './named-provider.ts'
 import { sendPage, visitOf } from './respond.ts'
 

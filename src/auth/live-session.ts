@@ -7,10 +7,11 @@ import type { EndReason, SignedIn } from '../session/session.ts'
 import { subjectOf } from '../session/subject.ts'
 import { visitOf } from './respond.ts'
 
-/** The session that the request's cookie opens, if it lives and belongs to this origin. */
+/** The session that the request's cookie opens, if it lives and belongs to this origin; or its handle's, which belongs to none. */
 export function liveSession(req: Request, origin: Origin): SignedIn | null {
   const signedIn = req.session.signedIn
-  return signedIn !== undefined && signedIn.record.origin === origin.href ? signedIn : null
+  if (signedIn === undefined) return null
+  return signedIn.record.kind !== 'browser' || signedIn.record.origin === origin.href ? signedIn : null
 }
 
 /**

@@ -1,12 +1,12 @@
 import type { Request, RequestHandler, Response } from 'express'
 import type { GatewayConfig, Origin, ProviderConfig } from '../config/config.ts'
-import { networkOf } from '../http/client-address.ts'
 import type { Provider } from '../oidc/provider.ts'
 import { chooserPage } from '../pages/chooser-page.ts'
 import type { AttemptInput, Attempts } from '../session/attempts.ts'
 import type { AdmitWithin } from '../store/limiter.ts'
 import type { AttemptCookies } from './attempt-cookies.ts'
 import type { Bounce } from './bounce.ts'
+import { createCountAttempt } from './count-attempt.ts'
 import type { FreshAfterLapse } from './lapsed.ts'
 import { liveSession } from './live-session.ts'
 import { asksAgain, asksStepUp, chooseProviders, keepFresh, readLoginParams } from './login-params.ts'
@@ -32,17 +32,8 @@ export interface LoginDeps {
  * @throws {GatewayError} `navigation_required`, `bad_request`, `too_many_requests`, `idp_unavailable`, `store_unavailable`
  */
 export function createLogin(deps: LoginDeps): RequestHandler {
-  const { config, providers, attempts, cookies, admitWithin } = deps
-  const { perMinute } = config.session.attempts
-
-  /**
-   * Anybody can begin a sign-in, and the store keeps each: without a bound it could be filled (docs/decisions/016). One
-   * after the other, so that what is refused to one address uses up nothing of what is everybody's.
-   */
-  async function countAttempt(clientAddress: string): Promise<void> {
-    await admitWithin([{ kind: 'attempts_address', perMinute: perMinute.address, whose: [networkOf(clientAddress)] }])
-    await admitWithin([{ kind: 'attempts', perMinute: perMinute.all, whose: [] }])
-  }
+  const { config, providers, attempts, cookies } = deps
+  const countAttempt = createCountAttempt(config.session, deps.admitWithin)
 
   return async function login(req, res) {
     const { target } = exchangeOf(res)

@@ -1,4 +1,5 @@
 import { createHmac, hkdfSync, randomBytes, timingSafeEqual } from 'node:crypto'
+import type { AttemptTicket } from '../session/attempts.ts'
 import { formatCredential } from '../session/credential.ts'
 import type { Credential } from '../session/session.ts'
 
@@ -10,6 +11,9 @@ export interface Proofs {
   /** The hidden field of our own forms: fits one session, and no other. */
   formToken(credential: Credential): string
   isFormToken(credential: Credential, token: unknown): boolean
+  /** The hidden field of the approval of a native client: fits one attempt, in the browser that holds its ticket. */
+  approvalToken(ticket: AttemptTicket): string
+  isApprovalToken(ticket: AttemptTicket, token: unknown): boolean
   /** The `state` of a sign-out at the provider, different each time. */
   logoutState(): string
   isLogoutState(state: string | null): boolean
@@ -21,11 +25,15 @@ export interface Proofs {
  */
 export function createProofs(deps: { readonly keys: readonly [string, ...string[]]; readonly now: () => number }): Proofs {
   const form = createSigner(deps.keys, 'sallyport form token')
+  const approval = createSigner(deps.keys, 'sallyport approval token')
   const logout = createSigner(deps.keys, 'sallyport logout state')
 
   return {
     formToken: credential => form.sign(formatCredential(credential)),
     isFormToken: (credential, token) => typeof token === 'string' && form.fits(formatCredential(credential), token),
+
+    approvalToken: ({ id, secret }) => approval.sign(`${id}.${secret}`),
+    isApprovalToken: ({ id, secret }, token) => typeof token === 'string' && approval.fits(`${id}.${secret}`, token),
 
     logoutState() {
       const text = `${randomBytes(16).toString('base64url')}.${deps.now()}`

@@ -6,8 +6,8 @@ import type { Trail } from '../ops/trail.ts'
 export interface Visit {
   readonly exchange: Exchange
   readonly trail: Trail
-  /** Where to begin anew when this fails: a sign-in that is used up, to which the same address leads no more. */
-  readonly signInPath?: string
+  /** Where to begin anew when this fails: a sign-in that is used up, to which the same address leads no more. Null where a sign-in in the browser is of no use. */
+  readonly signInPath?: string | null
 }
 
 export function visitOf(res: Response): Visit {

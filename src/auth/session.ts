@@ -5,6 +5,7 @@ import { isoTime } from '../http/iso-time.ts'
 import { describeSession } from '../session/describe-session.ts'
 import type { EndReason, SignedIn } from '../session/session.ts'
 import type { RefuseForeign } from './endpoints.ts'
+import { isHeld } from './holder.ts'
 import { endedReason, liveSession } from './live-session.ts'
 import { exchangeOf } from './respond.ts'
 
@@ -25,7 +26,7 @@ export interface SessionDeps {
 export function createSession(deps: SessionDeps): RequestHandler {
   return function session(req, res) {
     const exchange = exchangeOf(res)
-    deps.refuseForeign(req, exchange)
+    if (!isHeld(req)) deps.refuseForeign(req, exchange)
     res.json(deps.describeState(liveSession(req, exchange.target.origin), endedReason(req)))
   }
 }
@@ -59,6 +60,8 @@ export function createDescribeState(deps: { readonly config: GatewayConfig; read
   function describeLife({ sessionId, record }: SignedIn) {
     return {
       ...describeSession(sessionId, record),
+      // Of a browser it is the provider's word, which says nothing to its scripts.
+      ...(record.client === undefined ? {} : { scopes: record.scopes }),
       idle_expires_in: secondsUntil(record.idleExpiresAt),
       absolute_expires_in: secondsUntil(record.absoluteExpiresAt),
     }

@@ -17,8 +17,10 @@ import type {
 } from './config.ts'
 import type { Folders } from './folders.ts'
 import { defaultListenHost } from './hosts.ts'
+import type { NativeConfig } from './native-config.ts'
 import { ownToken } from './own-token.ts'
 import type { ConfigOptions } from './schema.ts'
+import type { NativeOptions } from './schema-native.ts'
 import type { ProviderOptions } from './schema-provider.ts'
 import type { RouteOptions } from './schema-routes.ts'
 import type { TokenOptions } from './schema-token.ts'
@@ -37,8 +39,10 @@ export function buildConfig(
   const { listen, session, admin } = options
   const { sealingKeys, clientAuths, adminTokens, assertionKeys, folders } = read
   const origins = options.origins.map(buildOrigin)
+  const native = options.native && buildNative(options.native, atLeastOne(origins)[0])
   return {
     origins: atLeastOne(origins),
+    servedOrigins: native?.hasOwnOrigin ? [...origins, native.origin] : origins,
     listen: {
       host: listen.host ?? defaultListenHost(session.cookie),
       port: listen.port,
@@ -59,6 +63,7 @@ export function buildConfig(
     logout: defined(options.logout),
     pages: defined(options.pages),
     routes: options.routes.map((route, i) => buildRoute(route, origins, buildUpstream(route.upstream, folders.get(i)))),
+    ...(native && { native }),
     audit: options.audit,
     log: options.log,
   }
@@ -67,6 +72,16 @@ export function buildConfig(
 function buildOrigin(href: string): Origin {
   const { host, protocol } = new URL(href)
   return { href, authority: host, isSecure: protocol === 'https:' }
+}
+
+function buildNative({ origin, idleTimeout, absoluteTimeout, clients }: NativeOptions, first: Origin): NativeConfig {
+  return {
+    origin: origin === undefined ? first : buildOrigin(origin),
+    hasOwnOrigin: origin !== undefined,
+    idleTimeoutMs: idleTimeout,
+    absoluteTimeoutMs: absoluteTimeout,
+    clients: Object.entries(clients).map(([id, client]) => ({ id, ...client })),
+  }
 }
 
 function buildProvider(id: string, options: ProviderOptions, clientAuth: ClientAuth): ProviderConfig {

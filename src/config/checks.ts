@@ -3,6 +3,7 @@ import type { AssertionKeys } from './assertion-keys.ts'
 import { checkAdmin } from './check-admin.ts'
 import { checkAssertions } from './check-assertions.ts'
 import { checkForwardAuth } from './check-forward-auth.ts'
+import { checkNative } from './check-native.ts'
 import { checkOrigins } from './check-origins.ts'
 import { checkProbes } from './check-probes.ts'
 import { checkProviders } from './check-providers.ts'
@@ -37,6 +38,7 @@ export function checkDraft(draft: Draft, evidence: Evidence): readonly Mistake[]
   checkSession(draft, report)
   checkAdmin(draft, evidence, report)
   checkForwardAuth(draft, report)
+  checkNative(draft, report)
   checkProbes(draft, report)
   checkReuse(draft, evidence, report)
   checkRoutes(draft, report)

@@ -1,4 +1,5 @@
 import type { KeyObject } from 'node:crypto'
+import type { NativeConfig } from './native-config.ts'
 import type { StoreConfig } from './store-config.ts'
 
 /**
@@ -9,6 +10,8 @@ import type { StoreConfig } from './store-config.ts'
 export interface GatewayConfig {
   /** What browsers see; the first is the default. */
   readonly origins: readonly [Origin, ...Origin[]]
+  /** The same, and that of the native clients' sign-in where it has its own: every authority that requests may name. */
+  readonly servedOrigins: readonly Origin[]
   readonly listen: {
     readonly host: string
     readonly port: number
@@ -24,7 +27,7 @@ export interface GatewayConfig {
   readonly admin?: { readonly host: string; readonly port: number; readonly tokens: readonly AdminToken[] }
   /** Without it no proxy can ask. */
   readonly forwardAuth?: { readonly host: string; readonly port: number; readonly dialect: ForwardAuthDialect }
-  readonly paths: { readonly base: string }
+  readonly paths: { readonly base: string; readonly native: string; readonly device: string }
   /** In the order of the file, which is the order of the chooser page. */
   readonly identityProviders: readonly ProviderConfig[]
   readonly session: SessionConfig
@@ -35,6 +38,8 @@ export interface GatewayConfig {
   readonly logout: { readonly landing?: string }
   readonly pages: { readonly name: string; readonly logo?: string; readonly support?: string }
   readonly routes: readonly RouteRule[]
+  /** Without it no native client signs in. */
+  readonly native?: NativeConfig
   readonly audit: { readonly output: 'stdout' | { readonly file: string }; readonly subject: 'plain' | 'hmac' }
   readonly log: { readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent' }
 }

@@ -4,6 +4,7 @@ import { type ConfigOptions, configSchema } from './schema.ts'
 import { type AdminOptions, admin } from './schema-admin.ts'
 import { isMap } from './schema-forms.ts'
 import { type ForwardAuthOptions, forwardAuth } from './schema-forward-auth.ts'
+import { type NativeOptions, native } from './schema-native.ts'
 import type { ProviderOptions } from './schema-provider.ts'
 import type { RouteOptions } from './schema-routes.ts'
 import type { SessionOptions } from './schema-session.ts'
@@ -14,10 +15,12 @@ import { mistakesFrom, sentenceFor } from './sentences.ts'
  * not keep the mistakes around it from being told in the same run.
  */
 export interface Draft {
-  readonly sections: Partial<Omit<ConfigOptions, 'admin' | 'forwardAuth' | 'identityProviders' | 'routes' | 'session'>>
+  readonly sections: Partial<Omit<ConfigOptions, 'admin' | 'forwardAuth' | 'identityProviders' | 'native' | 'routes' | 'session'>>
   readonly admin: Partial<AdminOptions>
   /** Null where the section is not there at all. */
   readonly forwardAuth: Partial<ForwardAuthOptions> | null
+  /** Likewise. */
+  readonly native: Partial<NativeOptions> | null
   readonly session: Partial<SessionOptions>
   readonly providers: ReadonlyMap<string, Partial<ProviderOptions>>
   /** By position in the list. */
@@ -56,12 +59,13 @@ function readParts(value: unknown, unreadable: readonly ConfigPath[]): Omit<Draf
   return {
     isUnreadable,
     sections: readMembers(
-      configSchema.omit({ admin: true, forwardAuth: true, identityProviders: true, routes: true, session: true }),
+      configSchema.omit({ admin: true, forwardAuth: true, identityProviders: true, native: true, routes: true, session: true }),
       options,
       [],
     ),
     admin: readMembers(admin, options.admin, ['admin']),
     forwardAuth: options.forwardAuth === undefined ? null : readMembers(forwardAuth, options.forwardAuth, ['forwardAuth']),
+    native: options.native === undefined ? null : readMembers(native, options.native, ['native']),
     session: readMembers(shape.session, session, ['session']),
     providers: new Map(providers),
     routes: new Map(routeList.map((entry, i) => [i, readMembers(shape.routes.def.element, entry, ['routes', i])])),

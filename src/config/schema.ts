@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { admin } from './schema-admin.ts'
 import { assertionKeys } from './schema-assertion.ts'
 import { forwardAuth } from './schema-forward-auth.ts'
+import { native } from './schema-native.ts'
 import { probes } from './schema-probes.ts'
 import { provider, providerId } from './schema-provider.ts'
 import { route } from './schema-routes.ts'
@@ -44,6 +45,8 @@ const logo = judgedText(value =>
   /^\/(?![/\\])/.test(value) || URL.parse(value)?.protocol === 'https:' ? null : 'must be a path (/logo.svg) or an https URL',
 )
 
+const ownPath = () => path().refine(value => value !== '/', { error: 'must not be /: the gateway keeps everything under it for itself' })
+
 /**
  * Every option there is, in the order of contract.md section 7. What it does not know is a mistake.
  *
@@ -60,10 +63,9 @@ export const configSchema = z.strictObject({
     .describe('Where a proxy asks before it lets a request through, on a port of its own: nowhere, unless this section is there.'),
   paths: z
     .strictObject({
-      base: path()
-        .refine(value => value !== '/', { error: 'must not be /: the gateway keeps everything under it for itself' })
-        .default('/auth')
-        .describe("Path under which the gateway's own endpoints are."),
+      base: ownPath().default('/auth').describe("Path under which the gateway's own endpoints are."),
+      native: ownPath().default('/oauth').describe('Path under which the endpoints for native clients are; only with native.'),
+      device: ownPath().default('/device').describe('Page where people type the code of a device; only with native.'),
     })
     .prefault({})
     .describe("The gateway's own paths."),
@@ -92,6 +94,7 @@ export const configSchema = z.strictObject({
     .prefault({})
     .describe('The pages that the gateway itself shows.'),
   routes: z.array(route).min(1).describe('What is served; the longest path that fits wins.'),
+  native: native.optional().describe('Signing in from programs that are no browser (OAuth 2.1): not at all, unless this section is there.'),
   audit: z
     .strictObject({
       output: z

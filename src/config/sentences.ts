@@ -69,6 +69,7 @@ function unknownName(schema: z.ZodType, path: ConfigPath, key: string): string {
   if (nearest !== undefined) return `is not an option; did you mean ${nearest}?`
   const elsewhere = placesOf(schema, key)
   if (elsewhere.length === 1) return `is not an option here; ${elsewhere[0]} is one`
+  if (elsewhere.length === 2) return `is not an option here; ${elsewhere.join(' and ')} are`
   return `is not an option; ${path.length === 0 ? 'known here' : `known under ${formatPath(path)}`} are ${known.map(printable).join(', ')}`
 }
 

@@ -56,6 +56,17 @@ export function describeGateway(parts: Parts) {
       { path: '/ops', access: 'signed-in', require: { claims: { groups: ['ops'] } }, ...toWeb },
       { path: '/', access: 'optional', ...toWeb },
     ],
+    native: {
+      clients: {
+        cli: {
+          name: 'Sallyport CLI',
+          redirects: ['loopback'],
+          scopes: ['orders.read', 'orders.write', 'sessions'],
+          device: true,
+          delegate: true,
+        },
+      },
+    },
     log: { level: 'warn' },
   }
 }

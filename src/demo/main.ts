@@ -18,6 +18,9 @@ export async function demo(args: readonly string[]): Promise<void> {
   await running.close()
 }
 
+/** How the commands are called from the repository, which is where the demo is. */
+const program = 'npx node src/cli/main.ts'
+
 function describe(running: Demo): string {
   return `${running.parts.gateway}
 
@@ -27,6 +30,10 @@ Try:  sign in, call the API, search the page for a token
       watch the access token (60 s) being renewed while you keep calling
       ${running.parts.provider}/letter leads to a protected page from another site
       sign in as bob, and open ${running.parts.gateway}/ops
+
+In another terminal, as a command-line program:
+      ${program} login --gateway ${running.parts.gateway}
+      ${program} curl /api/orders
 
 Everything is in memory and on this machine. Ctrl-C ends it. What follows is the gateway's audit.`
 }

@@ -7,7 +7,7 @@ const soonMs = 14 * 24 * 3_600_000
 
 /** Looks at the gateway from where browsers stand, as far as this machine can: names, certificates, the proxy in front. */
 export async function findingsOfFront(config: GatewayConfig): Promise<readonly Finding[]> {
-  const { listen, origins } = config
+  const { listen, servedOrigins: origins, native } = config
   const findings: Finding[] = []
   if (listen.tls !== undefined) {
     const endsAt = new X509Certificate(listen.tls.cert).validToDate.getTime()
@@ -18,6 +18,14 @@ export async function findingsOfFront(config: GatewayConfig): Promise<readonly F
       warning(
         'listen.trustedProxies',
         'is empty, and something in front ends TLS: the audit will have its address in place of the client’s. List it, if it sets X-Forwarded-For itself',
+      ),
+    )
+  }
+  if (native !== undefined && !native.hasOwnOrigin) {
+    findings.push(
+      warning(
+        'native.origin',
+        'is not set, so people approve programs on the origin of the applications: a script that gets into one of those could approve as them. Give it a host name of its own',
       ),
     )
   }

@@ -9,7 +9,10 @@ const skewMs = 5_000
 const soonMs = 14 * 24 * 3_600_000
 
 /** Looks at a provider as a sign-in would: its name, its certificate, its clock, its metadata. */
-export async function findingsOfProvider(config: ProviderConfig, { origins, paths }: GatewayConfig): Promise<readonly Finding[]> {
+export async function findingsOfProvider(
+  config: ProviderConfig,
+  { servedOrigins: origins, paths }: GatewayConfig,
+): Promise<readonly Finding[]> {
   const what = `provider ${config.id}`
   const findings: Finding[] = []
   try {

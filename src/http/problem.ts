@@ -17,6 +17,8 @@ export interface ProblemInfo {
   readonly isSecure: boolean
   /** Where to sign in; told with every 401. */
   readonly loginUrl?: string
+  /** What a 401 that has no challenge of its own says. A scheme of our own by default: it makes no browser ask for a password. */
+  readonly challenge?: string
   /** Answered in place of the code's own status. */
   readonly status?: number
   /** CORS headers for this request, as name, value, …. */
@@ -46,8 +48,9 @@ export function problemHeaders(error: GatewayError, info: ProblemInfo): string[]
   const headers = ['sallyport-error', error.code, 'cache-control', 'no-store', 'x-request-id', info.requestId]
   if (retryAfterSeconds !== undefined && error.headers['retry-after'] === undefined) headers.push('retry-after', String(retryAfterSeconds))
   if (error.code === 'body_too_large') headers.push('connection', 'close')
-  // RFC 9110 §15.5.2 wants a challenge with every 401. A scheme of our own makes no browser ask for a password.
-  if (statusOf(error, info) === 401 && error.headers['www-authenticate'] === undefined) headers.push('www-authenticate', 'Sallyport')
+  // RFC 9110 §15.5.2 wants a challenge with every 401.
+  if (statusOf(error, info) === 401 && error.headers['www-authenticate'] === undefined)
+    headers.push('www-authenticate', info.challenge ?? 'Sallyport')
   for (const name in error.headers) headers.push(name, error.headers[name] ?? '')
   for (const part of info.cors ?? []) headers.push(part)
   return headers

@@ -6,6 +6,8 @@ import type { Log } from './log.ts'
  * Stable: people alert on these names. One line per event; docs/logging.md has the schema.
  *
  *   sign_in          a session began
+ *   approval         a person let a native client in, or did not (outcome)
+ *   delegation       a native client, or an agent, handed on to an agent
  *   step_up          a session was raised by another sign-in of the same person
  *   refusal          a request was refused (code, reason)
  *   replay           a callback, a hand-off or a logout token was presented again
@@ -20,6 +22,8 @@ import type { Log } from './log.ts'
  */
 export const auditEvents = [
   'sign_in',
+  'approval',
+  'delegation',
   'step_up',
   'refusal',
   'replay',

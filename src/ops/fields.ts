@@ -20,6 +20,12 @@ export interface LogFields {
   readonly sub?: string
   /** The public session id. */
   readonly session_id?: string
+  /** Where the session is no browser's: `native` or `agent`. */
+  readonly kind?: string
+  /** The native client, as configured. */
+  readonly client_id?: string
+  /** Who acts for the person: an agent, then those behind it. */
+  readonly act?: readonly string[]
   readonly acr?: string
   readonly amr?: readonly string[]
   /** Name and message of an error, scrubbed; never its other properties. */
@@ -48,6 +54,9 @@ export const logFieldNames = {
   provider: true,
   sub: true,
   session_id: true,
+  kind: true,
+  client_id: true,
+  act: true,
   acr: true,
   amr: true,
   error: true,

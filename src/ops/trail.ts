@@ -8,6 +8,11 @@ export interface Subject {
   readonly provider: string
   readonly sub: string
   readonly session_id: string
+  /** Where the session is no browser's: what it is of, and which client's. */
+  readonly kind?: string
+  readonly client_id?: string
+  /** Who acts for the person: an agent, then those behind it. */
+  readonly act?: readonly string[]
 }
 
 /** What is written of one request: opened when it arrives, filled on its way, written when it is answered. */

@@ -5,7 +5,9 @@ import { texts } from './text.ts'
 /** One session, as the person it belongs to sees it. Instants are epoch milliseconds. */
 export interface AccountSession {
   readonly kind: keyof typeof texts.account.kinds
-  /** Empty when nobody can say. */
+  /** The program that it was given to; null for a browser. */
+  readonly client: string | null
+  /** The browser that it began in. Empty when nobody can say. */
   readonly device: string
   /** Empty when it is not known. */
   readonly address: string
@@ -52,10 +54,10 @@ function sessionItem(session: AccountSession, number: number, token: Html): Html
   const [name, since, end] = ['name', 'since', 'end'].map(part => `${part}-${number}`) as [string, string, string]
   return html`
 <li>
-<h2><span id="${name}">${session.device === '' ? words.unknownDevice : session.device}</span>${session.isCurrent ? html` <span class="mark">${words.current}</span>` : null}</h2>
+<h2><span id="${name}">${session.client ?? (session.device === '' ? words.unknownDevice : session.device)}</span>${session.isCurrent ? html` <span class="mark">${words.current}</span>` : null}</h2>
 <dl>
 <dt>${words.kind}</dt><dd>${words.kinds[session.kind]}</dd>
-${session.site === null ? null : html`<dt>${words.site}</dt><dd>${session.site}</dd>\n`}<dt>${words.signedIn}</dt><dd><span id="${since}">${time(session.createdAt)}</span>${session.address === '' ? null : html` ${words.from} ${session.address}`}</dd>
+${session.client === null || session.device === '' ? null : html`<dt>${words.approvedIn}</dt><dd>${session.device}</dd>\n`}${session.site === null ? null : html`<dt>${words.site}</dt><dd>${session.site}</dd>\n`}<dt>${words.signedIn}</dt><dd><span id="${since}">${time(session.createdAt)}</span>${session.address === '' ? null : html` ${words.from} ${session.address}`}</dd>
 <dt>${words.lastUsed}</dt><dd>${time(session.usedAt)}</dd>
 <dt>${words.mayDo}</dt><dd>${session.scopes.length === 0 ? words.everything : session.scopes.join(', ')}</dd>
 </dl>

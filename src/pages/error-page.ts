@@ -17,8 +17,10 @@ export interface ErrorPageInput {
   readonly loginQuery?: string
   /** Where "try again" leads: the path that failed, when asking again can help. */
   readonly retryPath?: string
-  /** Where to begin anew after a sign-in that failed, in place of all other advice but to take another account. */
-  readonly signInPath?: string
+  /** Where to begin anew after a sign-in that failed, in place of all other advice but to take another account; null where none is of use. */
+  readonly signInPath?: string | null
+  /** The start page. */
+  readonly homePath: string
 }
 
 const unexpected: Advice = { text: 'Something went wrong on our side. If it happens again, tell support the line below.', link: 'home' }
@@ -31,12 +33,13 @@ export function errorPage(input: ErrorPageInput): string {
   return renderPage(input.brand, {
     title: input.title,
     content: html`<p>${help.text}</p>
-<p class="actions">${link}<a href="/">${texts.toHome}</a></p>
+<p class="actions">${link}<a href="${input.homePath}">${texts.toHome}</a></p>
 <dl>${code}<dt>${texts.error.requestId}</dt><dd>${input.requestId}</dd></dl>`,
   })
 }
 
 function helpfulLink(help: Advice, input: ErrorPageInput) {
+  if (input.signInPath === null) return null
   const signInPath = input.signInPath ?? (help.link === 'sign_in' ? input.loginPath + (input.loginQuery ?? '') : undefined)
   if (signInPath !== undefined && help.link !== 'other_account') return html`<a class="button" href="${signInPath}">${texts.toSignIn}</a>`
   // Without `prompt` a provider that remembers the refused account would bring it straight back.

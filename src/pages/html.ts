@@ -35,6 +35,11 @@ export function styleElement(styles: string): Html {
   return new Markup(`<style>${styles}</style>`)
 }
 
+/** Writes a script as it is. Likewise: its text is ours, and its hash stands in the policy of the page. */
+export function scriptElement(script: string): Html {
+  return new Markup(`<script>${script}</script>`)
+}
+
 function render(value: Value): string {
   if (value === null) return ''
   if (value instanceof Markup) return value.toString()

@@ -16,7 +16,47 @@ export const texts = {
     signed_out: { title: 'Please sign in', advice: 'You will be taken to the sign-in in a moment.', link: 'Sign in' },
     back: { title: 'One moment', advice: 'You will be taken back in a moment.', link: 'Go on' },
     bounce: { title: 'One moment', advice: 'Looking whether you are signed in already.', link: 'Go on' },
+    returned: {
+      title: 'You are signed in',
+      advice: 'You are taken back to the program. Never copy the address of this page, or of the next one, to anybody.',
+      link: 'Back to the program',
+    },
+    denied: { title: 'Not approved', advice: 'The program was told that you said no.', link: 'Back to the program' },
+    failed: { title: 'The sign-in came to nothing', advice: 'The program is told so now.', link: 'Back to the program' },
     sign_out: { title: 'Signing you out', advice: 'You are signed out here. The sign-in service is told now.', link: 'Go on' },
+  },
+
+  approval: {
+    title: 'Let this program in?',
+    asks: 'wants to act here for',
+    matching: 'The program must show the same letters:',
+    warning:
+      'Go on only if you yourself have just started it. If somebody sent you here, or asked you to copy an address, say no: they would get in as you.',
+    program: 'Program',
+    unverified: '(nobody has checked that it is this program)',
+    mayDo: 'May do',
+    at: 'At',
+    until: 'At the longest until',
+    goesTo: 'The answer goes to',
+    loopback: 'this computer, port',
+    started: 'Started',
+    from: 'from',
+    approve: 'Yes, let it in',
+    deny: 'No',
+    notYou: 'Not you?',
+  },
+
+  device: {
+    title: 'Sign in on a device',
+    advice: 'Type the code that your device or terminal shows. If somebody has sent you this code, do not: they would get in as you.',
+    label: 'Code',
+    wrong: 'There is no such code, or its ten minutes are over.',
+    next: 'Go on',
+  },
+  deviceDone: {
+    approved: { title: 'You are signed in', advice: 'Go back to your device: it goes on by itself. You can close this page.' },
+    denied: { title: 'Not approved', advice: 'The device is told that you said no. You can close this page.' },
+    late: { title: 'Too late', advice: 'The device waits no longer. Start the sign-in there once more.' },
   },
 
   confirmLogout: { title: 'Sign out?', advice: 'You will be signed out in this browser.', button: 'Sign out', stay: 'Stay signed in' },
@@ -32,10 +72,11 @@ export const texts = {
     title: 'Where you are signed in',
     signedInAs: 'You are signed in as',
     advice: 'If you do not know one of these, sign it out.',
-    kinds: { browser: 'Browser' },
+    kinds: { browser: 'Browser', native: 'Program', agent: 'Agent' },
     unknownDevice: 'Unknown device',
     current: 'This browser',
     kind: 'Kind',
+    approvedIn: 'Approved in',
     site: 'Site',
     signedIn: 'Signed in',
     from: 'from',
@@ -61,8 +102,17 @@ const notConfirmed = {
   link: 'sign_in',
 } as const
 
+const badProgram = {
+  text: 'The program that opened this page is not known here, or wants the answer sent where it may not go. Tell whoever gave it to you.',
+  link: 'home',
+} as const
+
 /** Where the reason of an error says more than its code. */
 export const adviceByReason: Readonly<Record<string, Advice>> = {
+  unknown_client: badProgram,
+  redirect_uri: badProgram,
+  state_too_long: badProgram,
+  request_uri: { text: 'The program has to start the sign-in anew: each one works once, for five minutes.', link: 'home' },
   acr_not_met: notConfirmed,
   step_up_in_vain: notConfirmed,
   other_person: { text: 'Somebody else has signed in than you are here. You are signed in as before.', link: 'sign_in' },
@@ -78,10 +128,12 @@ export const advice: Readonly<Record<GatewayErrorCode, Advice>> = {
   navigation_required: { text: 'Type or paste the address into the address bar.', link: 'home' },
   attempt_unknown: { text: 'A sign-in stays open for ten minutes, in the browser that began it.', link: 'sign_in' },
   attempt_replayed: { text: 'Each sign-in works once. If you are signed in already, go to the start page.', link: 'sign_in' },
+  two_credentials: { text: `A program sends a session of its own beside yours. ${askSupport}`, link: 'home' },
   not_signed_in: { text: 'This page is for people who are signed in.', link: 'sign_in' },
   session_idle: { text: signInAgain, link: 'sign_in' },
   session_expired: { text: signInAgain, link: 'sign_in' },
   session_revoked: { text: 'You, an administrator or the sign-in service ended the session.', link: 'sign_in' },
+  invalid_handle: { text: signInAgain, link: 'home' },
   step_up_required: { text: 'This page asks for a fresh or a stronger sign-in.', link: 'sign_in' },
   cross_site_refused: { text: 'Begin at the start page, not from another site.', link: 'home' },
   access_denied: { text: 'The sign-in was cancelled, or this account has no access. Another account may have it.', link: 'other_account' },

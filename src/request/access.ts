@@ -1,6 +1,7 @@
 import type { RouteRule, TokenDemand } from '../config/config.ts'
 import { GatewayError } from '../errors.ts'
 import type { SignedIn } from '../session/session.ts'
+import { type Call, requireApproved } from './approved.ts'
 import { quoted, stepUpRequired } from './step-up-challenge.ts'
 
 /**
@@ -10,12 +11,14 @@ import { quoted, stepUpRequired } from './step-up-challenge.ts'
  * A person who lacks a scope or claim is told so first: signing in again would not help.
  *
  * @param now epoch ms
+ * @param call what is asked for: a native client may be held to more than the route's rules
  * @throws {GatewayError} `not_signed_in`, `insufficient_scope`, `claim_missing`, `step_up_required` with an
  *   RFC 9470 challenge
  */
-export function decideAccess(route: RouteRule, signedIn: SignedIn | null, now: number): void {
+export function decideAccess(route: RouteRule, signedIn: SignedIn | null, now: number, call: Call): void {
   if (route.access === 'anyone') return
   const { require } = route
+  if (signedIn !== null && signedIn.record.kind !== 'browser') requireApproved(route, signedIn, call)
   if (signedIn === null) {
     if (route.access === 'optional' && !demandsAnything(require)) return
     throw new GatewayError('not_signed_in', 'the route needs a session')

@@ -40,6 +40,20 @@ export function refuseCrossSite(deps: GatewayConfig['csrf']): (request: CrossSit
   }
 }
 
+/**
+ * Creates the same for requests with a handle, which no other site can make a browser send: what is left is a page that
+ * has got hold of one. A program names no origin.
+ *
+ * @throws {GatewayError} from the function that it returns, `cross_site_refused`
+ */
+export function refuseForeignPage(origins: readonly Origin[], { allowedOrigins }: GatewayConfig['csrf']) {
+  const known = new Set([...origins.map(({ href }) => href), ...allowedOrigins])
+
+  return function checkPage({ origin }: IncomingHttpHeaders): void {
+    if (origin !== undefined && !known.has(origin)) throw refused({ reason: 'origin' })
+  }
+}
+
 /** Sec-Fetch-Site is the browser's own word. `same-site` is another host of our domain, which may be anybody's. */
 function checkSite(headers: IncomingHttpHeaders, allowed: ReadonlySet<string>): void {
   const site = headers['sec-fetch-site']

@@ -1,8 +1,10 @@
 import type { ServerResponse } from 'node:http'
-import type { GatewayConfig, RouteRule } from '../config/config.ts'
+import type { GatewayConfig, Origin, RouteRule } from '../config/config.ts'
 import { describeError, GatewayError } from '../errors.ts'
 import type { Cors } from '../http/cors.ts'
 import type { Exchange } from '../http/exchange.ts'
+import { hasFetchMetadata } from '../http/fetch-metadata.ts'
+import { handleChallenge } from '../http/handle-challenge.ts'
 import { problemHeaders, sendProblem } from '../http/problem.ts'
 import type { RequestHead } from '../http/request-head.ts'
 import { createPageHeaders } from '../http/security-headers.ts'
@@ -29,7 +31,7 @@ export interface Refused {
   readonly exchange: Exchange | undefined
   readonly route: RouteRule | undefined
   /** Where a sign-in that failed is begun anew; asking for the same once more is of no use then. */
-  readonly signInPath?: string
+  readonly signInPath?: string | null
 }
 
 export type Refuse = (req: Pick<RequestHead, 'headers'>, res: ServerResponse, refused: Refused, error: unknown) => void
@@ -46,7 +48,7 @@ export function createRefuse(deps: RefuseDeps): Refuse {
   const { config, audit, log, cors, isAsked = false } = deps
   const loginPath = `${config.paths.base}/login`
   const pageHeaders = new Map(
-    config.origins.map(({ href, isSecure }) => [href, createPageHeaders({ stylesheet: styles, isSecure, ...logoOf(config) })]),
+    config.servedOrigins.map(({ href, isSecure }) => [href, createPageHeaders({ stylesheet: styles, isSecure, ...logoOf(config) })]),
   )
 
   return function refuse(req, res, refused, thrown) {
@@ -57,13 +59,20 @@ export function createRefuse(deps: RefuseDeps): Refuse {
     const origin = exchange?.target.origin ?? config.origins[0]
     if (exchange === undefined || !exchange.isNavigation || res.headersSent || res.destroyed) {
       const loginUrl = loginPath + queryOf(demandsOf(error))
-      const info = { requestId: trail.requestId, isSecure: origin.isSecure, loginUrl, cors: cors.answerHeaders(req.headers) }
+      const challenge = isProgram(req) && route !== undefined ? challengeOf(origin, route) : {}
+      const info = { requestId: trail.requestId, isSecure: origin.isSecure, loginUrl, cors: cors.answerHeaders(req.headers), ...challenge }
       return sendProblem(res, error, status === undefined ? info : { ...info, status })
     }
     if (route?.kind === 'page' && isUnauthenticated(error)) {
       return isAsked ? tellOfLogin(res, exchange, error) : sendToLogin(res, exchange, error)
     }
     sendErrorPage(res, exchange, error, { status, signInPath: refused.signInPath })
+  }
+
+  /** Where programs can sign in, one that comes without a handle is told where (RFC 9728 §5.1). */
+  function challengeOf({ href }: Origin, route: RouteRule): { readonly challenge?: string } {
+    if (config.native === undefined || route.kind === 'page') return {}
+    return { challenge: handleChallenge(href, route, { scopes: route.require.scopes }) }
   }
 
   /** One line in the audit for what somebody did, one in the log for what went wrong here. */
@@ -108,7 +117,7 @@ export function createRefuse(deps: RefuseDeps): Refuse {
     res: ServerResponse,
     exchange: Exchange,
     error: unknown,
-    options: { readonly status: number | undefined; readonly signInPath: string | undefined },
+    options: { readonly status: number | undefined; readonly signInPath: string | null | undefined },
   ): void {
     const { target, requestId } = exchange
     const { signInPath } = options
@@ -122,6 +131,7 @@ export function createRefuse(deps: RefuseDeps): Refuse {
       requestId,
       loginPath,
       loginQuery: queryOf(demandsOf(error)),
+      homePath: config.origins.includes(target.origin) ? '/' : config.origins[0].href,
       retryPath: target.path + target.query,
       ...(signInPath === undefined ? {} : { signInPath }),
     })
@@ -140,6 +150,11 @@ export function createRefuse(deps: RefuseDeps): Refuse {
     res.writeHead(answer.status, headers)
     res.end(answer.page)
   }
+}
+
+/** Whether a program asks, and no page in a browser: that one has our cookie, or could have. */
+function isProgram({ headers }: Pick<RequestHead, 'headers'>): boolean {
+  return headers.cookie === undefined && !hasFetchMetadata(headers)
 }
 
 /** Undefined for a bug of ours, which is answered as everywhere. */

@@ -14,31 +14,28 @@ import { describeFailure, type Log } from '../ops/log.ts'
 import type { Metrics } from '../ops/metrics.ts'
 import type { BeginTrace } from '../ops/tracing.ts'
 import { type Trail, writeRequest } from '../ops/trail.ts'
-import type { Families } from '../session/families.ts'
-import type { Credential, SignedIn } from '../session/session.ts'
+import { bringsHandle } from '../session/handle.ts'
+import type { SignedIn } from '../session/session.ts'
 import { subjectOf } from '../session/subject.ts'
 import type { AdmitWithin } from '../store/limiter.ts'
 import { decideAccess } from './access.ts'
 import { type Caller, type CallerDeps, createCallerStage } from './caller.ts'
-import { refuseCrossSite } from './cross-site.ts'
+import { refuseCrossSite, refuseForeignPage } from './cross-site.ts'
 import { refuseForeignSocket } from './foreign-socket.ts'
 import type { Forward } from './forward.ts'
 import type { ForwardOutcome } from './forward-outcome.ts'
 import { afterCounting, createLimitStage } from './limits.ts'
 import type { Refuse } from './refuse.ts'
 import { admitMethod, matchRoute } from './route.ts'
-import { createSessionStage, type PresentedSession } from './session.ts'
+import { createSessionStage, type PresentedSession, type SessionStageDeps } from './session.ts'
 import { createUnauthorized, type Refused } from './unauthorized.ts'
 import { createWebSocketStages, type WebSocketDeps } from './web-socket.ts'
 
-export interface StageDeps extends CallerDeps, WebSocketDeps {
+export interface StageDeps extends CallerDeps, SessionStageDeps, WebSocketDeps {
   readonly config: GatewayConfig
   readonly now: () => number
   readonly log: Log
   readonly cors: Cors
-  readonly cookie: { readonly name: string; readonly isSecure: boolean }
-  readonly readCookie: (raw: string) => Credential | null
-  readonly families: Families
   readonly admitWithin: AdmitWithin
   readonly forward: Forward
   readonly refuse: Refuse
@@ -55,7 +52,8 @@ export function createStages(deps: StageDeps) {
   const { config, cors, now, metrics, beginTrace } = deps
   const proxies = createTrustedProxies(config.listen.trustedProxies)
   const checkCrossSite = refuseCrossSite(config.csrf)
-  const { readPresented, readSession } = createSessionStage(deps)
+  const checkPage = refuseForeignPage(config.origins, config.csrf)
+  const { nobody, readPresented, readHeld, readSession } = createSessionStage(deps)
   const { countRequest, countUser } = createLimitStage(deps)
   const isOwnPath = createOwnPathTest(config.paths.base)
 
@@ -76,8 +74,10 @@ export function createStages(deps: StageDeps) {
 
   function readExchange(req: RequestHead, { requestId, method, clientAddress, trace }: Trail): Exchange {
     refuseRepeatedHeaders(req)
-    const target = readTarget(req, { origins: config.origins, proxies })
-    return { requestId, method, clientAddress, target, isNavigation: isNavigation(req), trace }
+    const target = readTarget(req, { origins: config.servedOrigins, proxies })
+    // A program that signs in by a handle gets JSON, whatever it says that it accepts.
+    const isPerson = isNavigation(req) && !bringsHandle(req.headers.authorization)
+    return { requestId, method, clientAddress, target, isNavigation: isPerson, trace }
   }
 
   return {
@@ -131,7 +131,9 @@ export function createStages(deps: StageDeps) {
     },
 
     /** On a route that takes anyone nobody looks at the cookie: it outlives an outage of the store. */
-    readPresented: (req: RequestHead, route: RouteRule) => readPresented(route.access === 'anyone' ? undefined : req.headers.cookie),
+    readPresented({ headers }: RequestHead, route: RouteRule): PresentedSession {
+      return route.access === 'anyone' ? nobody : readPresented(headers.cookie, headers.authorization)
+    },
 
     /** Only what a cookie authenticates can be forged by another site. */
     refuseCrossSite(req: RequestHead, exchange: Exchange, route: RouteRule, presented: PresentedSession): void {
@@ -141,6 +143,7 @@ export function createStages(deps: StageDeps) {
         refuseForeignSocket({ headers: req.headers, origin: target.origin, allowed, hasCookie: presented.isPresent })
         return
       }
+      if (presented.isHandle) checkPage(req.headers)
       if (!presented.isPresent) return
       checkCrossSite({ headers: req.headers, method, origin: target.origin, kind: route.kind, isNavigation })
     },
@@ -149,12 +152,12 @@ export function createStages(deps: StageDeps) {
 
     /** In the tick in which the request is counted, where it is. */
     readSession(
-      { target }: Exchange,
+      exchange: Exchange,
       route: RouteRule,
       presented: PresentedSession,
       counting: Promise<unknown> | null,
     ): Promise<SignedIn | null> | null {
-      const reading = route.access === 'anyone' ? null : readSession(route, presented, target.origin.href)
+      const reading = route.access === 'anyone' ? null : readSession(route, presented, exchange)
       return counting === null ? reading : afterCounting(counting, reading)
     },
 
@@ -164,8 +167,8 @@ export function createStages(deps: StageDeps) {
 
     subjectOf: (signedIn: SignedIn | null): Trail['subject'] => (signedIn === null ? undefined : subjectOf(signedIn)),
 
-    decideAccess(req: RequestHead, route: RouteRule, signedIn: SignedIn | null): void {
-      decideAccess(route, signedIn, now())
+    decideAccess(req: RequestHead, exchange: Exchange, route: RouteRule, signedIn: SignedIn | null): void {
+      decideAccess(route, signedIn, now(), exchange)
       // Polling is not activity (contract.md section 9).
       if (signedIn !== null && req.headers['sallyport-background'] !== '1') deps.families.touch(signedIn)
     },
@@ -210,11 +213,18 @@ export function createStages(deps: StageDeps) {
     /** For our own endpoints: whether a GET for this target would be sent to a step-up. */
     asksForMore(target: Target, signedIn: SignedIn): boolean {
       try {
-        decideAccess(admit(target, 'GET'), signedIn, now())
+        decideAccess(admit(target, 'GET'), signedIn, now(), { method: 'GET', target })
         return false
       } catch (error) {
         return error instanceof GatewayError && error.code === 'step_up_required'
       }
+    },
+
+    /** For our own endpoints: the session of a handle; null where the request brings none. */
+    async readHeld({ headers }: IncomingMessage, exchange: Exchange): Promise<SignedIn | null> {
+      const presented = readPresented(headers.cookie, headers.authorization)
+      if (presented.isHandle) checkPage(headers)
+      return presented.isHandle ? await readHeld(null, presented.credential, exchange) : null
     },
 
     /** For our own endpoints, where even a navigation has to come from here. */

@@ -37,6 +37,41 @@ export interface AttemptInput {
   readonly stepUp?: string
   /** `prompt=none`: the provider was not to ask the person anything. */
   readonly isSilent?: boolean
+  /** A native client's: it goes to the approval page, and never touches a browser session. */
+  readonly native?: NativeAsk
+}
+
+/** What a native client asked for, checked; what the person approves, or does not. */
+export interface NativeAsk {
+  readonly clientId: string
+  readonly scopes: readonly string[]
+  /** Null for no limit; RFC 8707. */
+  readonly resources: readonly string[] | null
+  /** How the client is told of it; by nothing where it signs in by a device code. */
+  readonly answer: CodeAnswer | null
+  /** The device that waits for it; null where the program is told by the browser. */
+  readonly device: DeviceAsk | null
+}
+
+/** A program that signs its person in by a code which they type into a browser elsewhere (RFC 8628). */
+export interface DeviceAsk {
+  /** Of the device code; also that of the session which comes of it. */
+  readonly id: string
+  /** As the device shows it. */
+  readonly userCode: string
+  readonly startedAt: number
+  /** The client address that it asked from. */
+  readonly startedFrom: string
+}
+
+/** Where the answer to an authorization request goes. */
+export interface CodeAnswer {
+  /** As the client wrote it, to the byte. */
+  readonly redirectUri: string
+  readonly responseMode: 'query' | 'form_post'
+  readonly state: string | null
+  /** PKCE, S256: 43 characters of base64url. */
+  readonly challenge: string
 }
 
 /** An attempt that can be taken once, by `take`, which tells whether this call was the one. */

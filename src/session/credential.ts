@@ -36,6 +36,21 @@ export function parseCredential(text: string): Credential | null {
   return { familyId, member, secret }
 }
 
+/** `session_id`: the family's id for the root, `<family id>.<member>` for another. */
+export function sessionIdOf({ familyId, member }: Pick<Credential, 'familyId' | 'member'>): string {
+  return member === rootMember ? familyId : `${familyId}.${member}`
+}
+
+/** Reads a session's id, or gives null for what can be none. */
+export function parseSessionId(text: string): Pick<Credential, 'familyId' | 'member'> | null {
+  const [familyId = '', member, ...more] = text.split('.')
+  if (!isFamilyId(familyId) || more.length > 0) return null
+  if (member === undefined) return { familyId, member: rootMember }
+  // Each session has one id: the root's has no dot.
+  const isMember = member !== rootMember && member.length > 0 && member.length <= longestMember && isBase64Url(member)
+  return isMember ? { familyId, member } : null
+}
+
 /** Whether text can be a family's id: what passes is safe in a store key. */
 export function isFamilyId(text: string): boolean {
   return text.length === familyIdLength && isBase64Url(text)

@@ -38,6 +38,15 @@ export function isTouchDue(record: Clocks, timeouts: Timeouts, now: number): boo
 }
 
 /**
+ * Of each kind of session, when activity is worth a write, and what that pushes. An agent has no idle clock to push: that
+ * it was used is noted, once a minute.
+ */
+export function createTouchClocks(browser: Timeouts, native: Timeouts) {
+  const noted = { due: { ...native, idleTimeoutMs: 30 * 60_000 }, push: { ...native, idleTimeoutMs: Number.POSITIVE_INFINITY } }
+  return { browser: { due: browser, push: browser }, native: { due: native, push: native }, agent: noted } as const
+}
+
+/**
  * Which deadline has passed, if any. The record's own clocks decide, whatever the store's TTL says; so does the
  * provider's, which cannot outlive its own grant (RTK-09).
  */

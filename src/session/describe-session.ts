@@ -1,11 +1,14 @@
 import { isoTime } from '../http/iso-time.ts'
-import type { SessionRecord } from './session.ts'
+import type { AgentGrant, ClientGrant, SessionRecord } from './session.ts'
 import type { ListedSession } from './session-list.ts'
 
 /** What of a session is told, with the names that all our JSON has for it (contract.md section 5). */
 export function describeSession(
   sessionId: string,
-  session: Pick<SessionRecord, 'kind' | 'createdAt' | 'authTime' | 'acr' | 'amr' | 'idleExpiresAt' | 'absoluteExpiresAt'>,
+  session: Pick<SessionRecord, 'kind' | 'createdAt' | 'authTime' | 'acr' | 'amr' | 'idleExpiresAt' | 'absoluteExpiresAt'> & {
+    readonly client?: Omit<ClientGrant, 'codeHash'>
+    readonly agent?: AgentGrant
+  },
 ) {
   return {
     session_id: sessionId,
@@ -16,6 +19,8 @@ export function describeSession(
     amr: session.amr,
     idle_expires_at: isoTime(session.idleExpiresAt),
     absolute_expires_at: isoTime(session.absoluteExpiresAt),
+    ...(session.client === undefined ? {} : { client: describeClient(session.client) }),
+    ...(session.agent === undefined ? {} : { agent: describeAgent(session.agent) }),
   }
 }
 
@@ -35,4 +40,13 @@ export function describeListedSession(session: ListedSession, currentId?: string
     ...(currentId === undefined ? {} : { current: session.sessionId === currentId }),
     children: session.children.map(child => describeListedSession(child, currentId)),
   }
+}
+
+/** Which program a handle was given to, and where it was. */
+function describeClient({ id, name, resources, redeemedFrom }: Omit<ClientGrant, 'codeHash'>): object {
+  return { client_id: id, name, ...(resources === null ? {} : { resources }), redeemed_from: redeemedFrom }
+}
+
+function describeAgent({ name, act, routes, maxCalls, delegates }: AgentGrant): object {
+  return { name, act, ...(routes === null ? {} : { routes }), ...(maxCalls === null ? {} : { max_calls: maxCalls }), delegates }
 }

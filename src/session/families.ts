@@ -1,20 +1,32 @@
 import { GatewayError } from '../errors.ts'
 import type { Audit } from '../ops/audit.ts'
 import { type FamilyRecords, readTombstone, type Store } from '../store/store.ts'
-import { rootMember } from './credential.ts'
-import { isTouchDue, lifeOf, nextDeadline, passedDeadline, pushIdle, type Timeouts, tombstoneLifeMs } from './deadlines.ts'
+import { rootMember, sessionIdOf } from './credential.ts'
 import {
+  createTouchClocks,
+  isTouchDue,
+  lifeOf,
+  nextDeadline,
+  passedDeadline,
+  pushIdle,
+  type Timeouts,
+  tombstoneLifeMs,
+} from './deadlines.ts'
+import {
+  type Delegation,
   type OpenedFamily,
   type OpenFailure,
   openFamily,
   openUnheld,
   raiseRecord,
   replaceGrant,
+  sealDelegated,
   sealNewFamily,
   sealRotated,
   sealTouched,
   sealVault,
 } from './family-records.ts'
+import { createLapse } from './lapse.ts'
 import type { Sealing } from './sealing.ts'
 import type { Beginning, Credential, Ended, EndReason, SessionRecord, SignedIn, SignIn, Vault } from './session.ts'
 import type { SessionIndex } from './session-index.ts'
@@ -33,12 +45,14 @@ export function isOver(family: FamilyState): boolean {
 
 /** Families: a session, its grant's tokens, and all that is done to them. Every method may throw `store_unavailable`. */
 export interface Families {
-  /** Begins a session under a credential that was never used. */
-  create(credential: Credential, signIn: SignIn, beginning: Beginning): Promise<void>
+  /** Begins a session under a credential that was never used; false when one of this id is, or was, there. */
+  create(credential: Credential, signIn: SignIn, beginning: Beginning): Promise<boolean>
   /** Reads the store every time, so an ended session is seen at once; opens only what it has not seen before. */
   read(credential: Credential): Promise<FamilyState>
   /** The record of a living session, for whoever does not hold it; null when there is none. */
   look(familyId: string): Promise<SessionRecord | null>
+  /** Hands on less than `parent` has, under another secret. False when the parent is over, or `most` live in the family. */
+  delegate(parent: SignedIn, child: Credential, delegation: Delegation, most: number): Promise<boolean>
   /** Ends the family if a deadline has passed, for whoever comes by when its holder does not. */
   lapse(familyId: string): Promise<void>
   /** Pushes the idle clock, rarely, and without making anybody wait. A late touch revives nothing. */
@@ -70,6 +84,8 @@ export interface FamiliesDeps {
   readonly sealing: Sealing
   readonly index: SessionIndex
   readonly settings: Timeouts & { readonly sealing: 'holder' | 'gateway' }
+  /** The clocks of native clients' sessions. */
+  readonly nativeTimeouts?: Timeouts
   readonly now: () => number
   readonly audit: Audit
   /** A read found a deadline passed, and this process ended the family. */
@@ -80,10 +96,12 @@ export interface FamiliesDeps {
 const mostRounds = 6
 
 export function createFamilies(deps: FamiliesDeps): Families {
-  const { store, sealing, index, settings, now, audit } = deps
+  const { store, sealing, index, settings, nativeTimeouts = settings, now, audit } = deps
   // The same bytes open to the same family: nearly every request finds here what an earlier one opened. Weak
   // on the credential object, so it lives exactly as long as the memo of the one who parsed it.
   const opened = new WeakMap<Credential, OpenedFamily>()
+
+  const touches = createTouchClocks(settings, nativeTimeouts)
 
   function judge(credential: Credential, records: FamilyRecords): FamilyState {
     if (records.session === null) return { state: 'none' }
@@ -100,32 +118,39 @@ export function createFamilies(deps: FamiliesDeps): Families {
     const { record, vault } = family.signedIn
     const deadline = passedDeadline(record, vault.grantExpiresAt, now())
     if (deadline === null) return { state: 'live', signedIn: family.signedIn }
-    return endNow(credential.familyId, deadline, records, { record, vault })
+    return endNow(credential, deadline, records, { record, vault })
   }
 
   /** A record under a key we do not have may be another replica's: it stays. An altered one is nobody's. */
   function reject(credential: Credential, records: FamilyRecords, why: OpenFailure): FamilyState {
-    if (why.failure === 'vault_gone')
-      return endNow(credential.familyId, nextDeadline(why.record), records, { record: why.record, vault: null })
-    audit('record_rejected', { reason: why.failure, session_id: credential.familyId })
-    if (why.failure === 'altered') endNow(credential.familyId, 'revoked', records, null)
+    if (why.failure === 'vault_gone') return endNow(credential, nextDeadline(why.record), records, { record: why.record, vault: null })
+    audit('record_rejected', { reason: why.failure, session_id: sessionIdOf(credential) })
+    if (why.failure === 'altered') endNow(credential, 'revoked', records, null)
     return { state: 'none', hasOtherSecret: why.failure === 'wrong_secret' }
   }
 
-  /** Nobody waits for it: whatever becomes of the write, the record itself refuses the next request as well. */
+  /**
+   * Nobody waits for it: whatever becomes of the write, the record itself refuses the next request as well. Those that
+   * were delegated outlive a root that is only not used any more; one that was delegated takes nobody along.
+   */
   function endNow(
-    familyId: string,
+    holder: Pick<Credential, 'familyId' | 'member'>,
     reason: EndReason,
     records: FamilyRecords,
     ended: { readonly record: SessionRecord; readonly vault: Vault | null } | null,
   ): FamilyState {
+    const { familyId, member } = holder
+    const isAlone = reason === 'idle' || member !== rootMember
     // The vault counts too: a renewal may just have moved the provider's deadline in it.
-    store.endFamily(familyId, reason, tombstoneLifeMs, records).then(isEnded => {
-      if (!isEnded) return
-      audit('session_ended', { reason, session_id: familyId })
-      if (ended === null) return
+    const ending = isAlone
+      ? store.endMembers(familyId, [member], reason, tombstoneLifeMs, records.session ?? undefined)
+      : store.endFamily(familyId, reason, tombstoneLifeMs, records).then(isEnded => (isEnded ? 'all' : 'none'))
+    ending.then(extent => {
+      if (extent === 'none') return
+      audit('session_ended', { reason, session_id: sessionIdOf(holder) })
+      if (ended === null || extent === 'some') return
       index.remove(familyId, ended.record)
-      deps.onLapsed({ sessionId: familyId, ...ended })
+      deps.onLapsed({ sessionId: sessionIdOf(holder), ...ended })
     }, ignore)
     return { state: 'ended', reason }
   }
@@ -150,10 +175,12 @@ export function createFamilies(deps: FamiliesDeps): Families {
       if (records.session === null || readTombstone(records.session) !== null) return null
       const found = open(records)
       if (found === null) return null
-      const expected = round < mostRounds || isBound ? records : undefined
+      // The root's record is not at hand where a delegated session was read.
+      const seen = member === rootMember ? records : { vault: records.vault }
+      const expected = round < mostRounds || isBound ? seen : undefined
       if (!(await store.endFamily(familyId, reason, tombstoneLifeMs, expected))) continue
       index.remove(familyId, found.record)
-      return { sessionId: familyId, ...found }
+      return { sessionId: sessionIdOf({ familyId, member }), ...found }
     }
     return null
   }
@@ -161,9 +188,10 @@ export function createFamilies(deps: FamiliesDeps): Families {
   return {
     async create(credential, signIn, beginning) {
       const { familyId } = credential
-      const sealed = sealNewFamily(sealing, credential, signIn, settings, beginning, now())
+      const clocks = beginning.client === undefined ? settings : { ...settings, ...nativeTimeouts }
+      const sealed = sealNewFamily(sealing, credential, signIn, clocks, beginning, now())
       await index.add(familyId, sealed.record)
-      await store.createFamily(familyId, sealed.records, lifeOf(sealed.record, now()))
+      return await store.createFamily(familyId, sealed.records, lifeOf(sealed.record, now()))
     },
 
     // Every proxied request comes here: one promise beside the store's own.
@@ -172,25 +200,27 @@ export function createFamilies(deps: FamiliesDeps): Families {
     async look(familyId) {
       const records = await store.readFamily(familyId, rootMember)
       if (records.session === null || readTombstone(records.session) !== null) return null
-      const found = openUnheld(sealing, familyId, records)
+      const found = openUnheld(sealing, { familyId, member: rootMember }, records)
       if (typeof found === 'string') return null
       return passedDeadline(found.record, found.vault?.grantExpiresAt ?? null, now()) === null ? found.record : null
     },
 
-    async lapse(familyId) {
-      const records = await store.readFamily(familyId, rootMember)
-      const isGone = records.session === null || readTombstone(records.session) !== null
-      const found = isGone ? 'altered' : openUnheld(sealing, familyId, records)
-      if (typeof found === 'string') return await store.dropDue(familyId)
-      const deadline = passedDeadline(found.record, found.vault?.grantExpiresAt ?? null, now())
-      if (deadline !== null) endNow(familyId, deadline, records, found)
+    lapse: createLapse({ store, sealing, now, endNow }),
+
+    async delegate(parent, child, delegation, most) {
+      const family = opened.get(parent.credential)
+      if (family === undefined) return false
+      const { record, sealed } = sealDelegated(sealing, family, child, delegation, now())
+      await index.add(child.familyId, record)
+      return await store.addMember(child.familyId, parent.credential.member, child.member, sealed, lifeOf(record, now()), most)
     },
 
     touch(signedIn) {
       const family = opened.get(signedIn.credential)
-      if (family === undefined || family.isTouching || !isTouchDue(signedIn.record, settings, now())) return
+      const { due, push } = touches[signedIn.record.kind]
+      if (family === undefined || family.isTouching || !isTouchDue(signedIn.record, due, now())) return
       family.isTouching = true
-      const next = pushIdle(signedIn.record, settings, now())
+      const next = pushIdle(signedIn.record, push, now())
       const sealed = sealTouched(sealing, family, next)
       const { familyId, member } = signedIn.credential
       index
@@ -260,7 +290,7 @@ export function createFamilies(deps: FamiliesDeps): Families {
 
     endUnheld(familyId, reason, fits) {
       return endAsRead(familyId, rootMember, reason, records => {
-        const found = openUnheld(sealing, familyId, records)
+        const found = openUnheld(sealing, { familyId, member: rootMember }, records)
         return typeof found === 'string' || !fits(found.record) ? null : found
       })
     },

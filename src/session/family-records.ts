@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import type { FamilyRecords } from '../store/store.ts'
-import { hashSecret, rootMember, secretFits } from './credential.ts'
+import { hashSecret, secretFits, sessionIdOf } from './credential.ts'
 import { pushIdle, startClocks, type Timeouts } from './deadlines.ts'
 import { openUnder, type SealFailure, type Sealing, sealUnder } from './sealing.ts'
-import type { Beginning, Credential, Ended, SessionRecord, SignedIn, SignIn, Vault } from './session.ts'
+import type { AgentGrant, Beginning, ClientGrant, Credential, Ended, SessionRecord, SignedIn, SignIn, Vault } from './session.ts'
 
 /** A family as one process has opened it: the bytes it came from, its data key, and what they say. */
 export interface OpenedFamily {
@@ -31,17 +31,18 @@ export function sealNewFamily(
   credential: Credential,
   signIn: SignIn,
   settings: Timeouts & { readonly sealing: 'holder' | 'gateway' },
-  beginning: Beginning,
+  { client, ...beginning }: Beginning,
   now: number,
 ): { readonly record: SessionRecord; readonly records: { readonly session: string; readonly vault: string } } {
   const dataKey = randomBytes(dataKeyBytes)
   const record: SessionRecord = {
-    kind: 'browser',
+    kind: client === undefined ? 'browser' : 'native',
     version: 0,
     provider: signIn.provider,
     sub: signIn.sub,
     sid: signIn.sid,
-    scopes: signIn.access.scopes,
+    scopes: client?.scopes ?? signIn.access.scopes,
+    ...(client === undefined ? {} : { client: withoutScopes(client) }),
     ...beginning,
     createdAt: now,
     authTime: signIn.authTime,
@@ -68,9 +69,13 @@ export function sealNewFamily(
   }
 }
 
+function withoutScopes({ scopes: _scopes, ...client }: NonNullable<Beginning['client']>): ClientGrant {
+  return client
+}
+
 /** Opens what the store holds for a credential. The secret is compared before anything is believed. */
 export function openFamily(sealing: Sealing, credential: Credential, records: FamilyRecords): OpenedFamily | OpenFailure {
-  const { familyId, secret } = credential
+  const { secret } = credential
   if (records.session === null) return { failure: 'altered' }
   const record = openRecord(sealing, credential, records.session)
   if (typeof record === 'string') return { failure: record }
@@ -80,18 +85,57 @@ export function openFamily(sealing: Sealing, credential: Credential, records: Fa
 
   const opened = openVault(sealing, credential, record, records.vault, record.sealing === 'holder' ? secret : '')
   if (typeof opened === 'string') return { failure: opened }
-  const signedIn = { sessionId: familyId, credential, record, vault: opened.vault }
+  const signedIn = { sessionId: sessionIdOf(credential), credential, record, vault: opened.vault }
   return { session: records.session, vault: records.vault, dataKey: opened.dataKey, signedIn, isTouching: false }
 }
 
-/** What the gateway can read of a family without its holder: the root's record, and the vault where the sealing lets it. */
-export function openUnheld(sealing: Sealing, familyId: string, records: FamilyRecords): Omit<Ended, 'sessionId'> | SealFailure {
-  const root = { familyId, member: rootMember }
-  const record = records.session === null ? 'altered' : openRecord(sealing, root, records.session)
+/** What the gateway can read of a session without its holder: the record, and the vault where the sealing lets it. */
+export function openUnheld(sealing: Sealing, holder: Holder, records: FamilyRecords): Omit<Ended, 'sessionId'> | SealFailure {
+  const record = records.session === null ? 'altered' : openRecord(sealing, holder, records.session)
   if (typeof record === 'string') return record
   if (records.vault === null || record.sealing === 'holder') return { record, vault: null }
-  const opened = openVault(sealing, root, record, records.vault, '')
+  const opened = openVault(sealing, holder, record, records.vault, '')
   return { record, vault: typeof opened === 'string' ? null : opened.vault }
+}
+
+/** A member's record as anybody with the gateway's key can read it; null where nobody can. */
+export function openMember(sealing: Sealing, holder: Holder, session: string): SessionRecord | null {
+  const record = openRecord(sealing, holder, session)
+  return typeof record === 'string' ? null : record
+}
+
+/** The record of a session that is delegated from another: the same grant, under a secret of its own. */
+export function sealDelegated(sealing: Sealing, family: OpenedFamily, child: Credential, delegation: Delegation, now: number) {
+  const { record: parent } = family.signedIn
+  const { client, lifeMs, address, agent, scopes } = delegation
+  const record: SessionRecord = {
+    ...parent,
+    kind: 'agent',
+    version: 0,
+    scopes,
+    address,
+    createdAt: now,
+    touchedAt: now,
+    // It ends when it ends, used or not.
+    idleExpiresAt: now + lifeMs,
+    absoluteExpiresAt: now + lifeMs,
+    secretHash: hashSecret(child.secret),
+    wrap: wrapDataKey(sealing, child, parent.sealing, family.dataKey),
+    client,
+    agent,
+  }
+  return { record, sealed: sealRecord(sealing, child, record) }
+}
+
+/** What a session hands on. */
+export interface Delegation {
+  readonly scopes: readonly string[]
+  readonly client: ClientGrant
+  readonly agent: AgentGrant
+  /** Not beyond the end of whoever hands on. */
+  readonly lifeMs: number
+  /** The client address that asked for it. */
+  readonly address: string
 }
 
 type Holder = Pick<Credential, 'familyId' | 'member'>
@@ -145,7 +189,7 @@ export function replaceGrant(vault: Vault, signIn: SignIn): Vault {
 
 /** The vault, sealed under the family's data key. */
 export function sealVault(family: OpenedFamily, vault: Vault): string {
-  return sealData(family.dataKey, family.signedIn.sessionId, vault)
+  return sealData(family.dataKey, family.signedIn.credential.familyId, vault)
 }
 
 function sealRecord(sealing: Sealing, credential: Credential, record: SessionRecord): string {

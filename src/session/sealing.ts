@@ -3,7 +3,7 @@ import type { SealingKey } from '../config/config.ts'
 
 /** What a sealed record is: the seal vouches for all of it, so that no record passes for another. */
 export interface RecordName {
-  readonly type: 'session' | 'wrap' | 'vault' | 'attempt' | 'result'
+  readonly type: 'session' | 'wrap' | 'vault' | 'attempt' | 'result' | 'code' | 'par' | 'device' | 'user_code' | 'approval'
   /** The id that the store keeps it under. */
   readonly key: string
   /** Grows with every write where a record is written more than once. */

@@ -1,10 +1,13 @@
+import { rootMember, sessionIdOf } from './credential.ts'
 import type { Families } from './families.ts'
-import type { SessionRecord, User } from './session.ts'
+import type { Member, Members } from './members.ts'
+import type { ClientGrant, SessionRecord, User } from './session.ts'
 import type { SessionIndex, Whose } from './session-index.ts'
 
 /** A living session as a list shows it: nothing of it opens anything. */
-export interface ListedSession extends Omit<SessionRecord, 'version' | 'secretHash' | 'sealing' | 'wrap' | 'sid'> {
+export interface ListedSession extends Omit<SessionRecord, 'version' | 'secretHash' | 'sealing' | 'wrap' | 'sid' | 'client'> {
   readonly sessionId: string
+  readonly client?: Omit<ClientGrant, 'codeHash'>
   /** Those that were delegated from it. */
   readonly children: readonly ListedSession[]
 }
@@ -15,18 +18,38 @@ export interface SessionList {
   ofUser(user: User): Promise<readonly ListedSession[]>
 }
 
-export function createSessionList({ families, index }: { readonly families: Families; readonly index: SessionIndex }): SessionList {
+export interface SessionListDeps {
+  readonly families: Pick<Families, 'look'>
+  readonly members: Pick<Members, 'of'>
+  readonly index: SessionIndex
+}
+
+export function createSessionList({ families, members, index }: SessionListDeps): SessionList {
+  async function ofFamily(familyId: string, user: User): Promise<readonly ListedSession[]> {
+    const [root, all] = await Promise.all([families.look(familyId), members.of(familyId)])
+    const known = all.filter(({ member, record }) => member !== rootMember && belongsTo(record, user))
+    // An index may name what has ended; the record decides.
+    if (root !== null && belongsTo(root, user)) return [listed(familyId, rootMember, root, known)]
+    // Those that outlived their root stand by themselves.
+    const names = known.map(({ member }) => member)
+    return known
+      .filter(({ record }) => !names.includes(record.agent?.parent ?? ''))
+      .map(({ member, record }) => listed(familyId, member, record, known))
+  }
+
   return {
     async ofUser(user) {
       const ids = await index.find(user)
       // In one tick, so in one trip to the store.
-      const records = await Promise.all(ids.map(families.look))
-      // An index may name what has ended; the record decides.
-      return records
-        .flatMap((record, at) => (record !== null && belongsTo(record, user) ? [listed(ids[at] ?? '', record)] : []))
-        .sort((one, other) => other.createdAt - one.createdAt)
+      const families = await Promise.all(ids.map(id => ofFamily(id, user)))
+      return families.flat().sort(byAge)
     },
   }
+}
+
+/** The newest first. */
+function byAge(one: ListedSession, other: ListedSession): number {
+  return other.createdAt - one.createdAt
 }
 
 /** Whether a session is one of those that are meant. */
@@ -35,7 +58,17 @@ export function belongsTo(record: SessionRecord, whose: Whose): boolean {
   return 'sub' in whose ? record.sub === whose.sub : record.sid === whose.sid
 }
 
-function listed(sessionId: string, record: SessionRecord): ListedSession {
-  const { version: _version, secretHash: _hash, sealing: _sealing, wrap: _wrap, sid: _sid, ...shown } = record
-  return { sessionId, ...shown, children: [] }
+function listed(familyId: string, member: string, record: SessionRecord, all: readonly Member[]): ListedSession {
+  const { version: _version, secretHash: _hash, sealing: _sealing, wrap: _wrap, sid: _sid, client, ...shown } = record
+  const children = all.filter(one => one.record.agent?.parent === member)
+  return {
+    sessionId: sessionIdOf({ familyId, member }),
+    ...shown,
+    ...(client === undefined ? {} : { client: withoutHash(client) }),
+    children: children.map(child => listed(familyId, child.member, child.record, all)).sort(byAge),
+  }
+}
+
+function withoutHash({ codeHash: _hash, ...client }: ClientGrant): NonNullable<ListedSession['client']> {
+  return client
 }

@@ -4,14 +4,15 @@
 
 /** One holder's session: who signed in, when, and until when. Sealed by the gateway; no token, no personal claim. */
 export interface SessionRecord {
-  readonly kind: 'browser'
+  /** What holds it: a browser by a cookie; a native client, or an agent that one has delegated to, by a handle. */
+  readonly kind: 'browser' | 'native' | 'agent'
   /** Grows by one with every write, and is part of what the seal vouches for. */
   readonly version: number
   readonly provider: string
   readonly sub: string
   /** The provider's name for its own session, when it told one. */
   readonly sid: string | null
-  /** What the provider granted at the sign-in: what a list of sessions says that this one may do. */
+  /** What this session may do: of a browser what the provider granted at the sign-in, of a native client what the person approved. */
   readonly scopes: readonly string[]
   /** The origin that the cookie belongs to; at any other origin it counts for nothing. */
   readonly origin: string
@@ -36,6 +37,39 @@ export interface SessionRecord {
    */
   readonly sealing: 'holder' | 'gateway'
   readonly wrap: string
+  /** Of a native client and its agents alone. */
+  readonly client?: ClientGrant
+  /** Of an agent alone. */
+  readonly agent?: AgentGrant
+}
+
+/** What was handed on to an agent, by a native client or by another agent (RFC 8693). */
+export interface AgentGrant {
+  /** What whoever handed it on calls it: a name that nobody has checked. */
+  readonly name: string
+  /** The member that handed it on. */
+  readonly parent: string
+  /** Who acts, the agent first, then those behind it (RFC 8693 §4.1). */
+  readonly act: readonly string[]
+  /** The calls that it may make, as `GET /api/orders/*`; null for all that its scopes let it. */
+  readonly routes: readonly string[] | null
+  /** How many calls it may make at all; null for no limit. */
+  readonly maxCalls: number | null
+  /** Whether it may hand on in its turn. */
+  readonly delegates: boolean
+}
+
+/** To whom a handle was given, and for what, beside its scopes. */
+export interface ClientGrant {
+  readonly id: string
+  /** As the person saw it at the approval. */
+  readonly name: string
+  /** What it is limited to: an origin, or one with the path of a route (RFC 8707); null for no limit. */
+  readonly resources: readonly string[] | null
+  /** The client address that the handle was given to; that of the browser that approved it is the session's own. */
+  readonly redeemedFrom: string
+  /** SHA-256 of the secret of the code that it was given for; null where it was by no code. A code that comes again is known by it. */
+  readonly codeHash: string | null
 }
 
 /** The family's tokens and claims. Sealed with a random data key of its own. */
@@ -82,7 +116,7 @@ export type EndReason = 'idle' | 'expired' | 'revoked' | 'logged_out'
 
 /** A family as its holder sees it: opened, within its deadlines. */
 export interface SignedIn {
-  /** `session_id`: public, for logs and lists. */
+  /** `session_id`: public, for logs and lists. That of the root is the family's id; that of another is `<family id>.<member>`. */
   readonly sessionId: string
   readonly credential: Credential
   readonly record: SessionRecord
@@ -90,7 +124,10 @@ export interface SignedIn {
 }
 
 /** How a session begins: where, and by what. */
-export type Beginning = Pick<SessionRecord, 'origin' | 'device' | 'address'>
+export type Beginning = Pick<SessionRecord, 'origin' | 'device' | 'address'> & {
+  /** With it, the session is a native client's. */
+  readonly client?: ClientGrant & { readonly scopes: readonly string[] }
+}
 
 /** A user, everywhere: a `sub` means nothing without its provider. */
 export interface User {

@@ -6,6 +6,8 @@ export interface ExpiringMap {
   set(key: string, value: string, lifeMs: number): void
   /** Changes the value and leaves the life; nothing happens where there is none. */
   replace(key: string, value: string): void
+  /** Lets an entry live for so many ms at least; nothing happens where there is none. */
+  prolong(key: string, lifeMs: number): void
   delete(key: string): boolean
   /** How many entries are held in memory, run out or not. */
   size(): number
@@ -55,6 +57,10 @@ export function createExpiringMap(deps: { now: () => number; maxEntries: number 
     replace(key, value) {
       const entry = live(key)
       if (entry !== undefined) entries.set(key, { ...entry, value })
+    },
+    prolong(key, lifeMs) {
+      const entry = live(key)
+      if (entry !== undefined) entries.set(key, { ...entry, expiresAt: Math.max(entry.expiresAt, deps.now() + lifeMs) })
     },
     delete(key) {
       const wasLive = live(key) !== undefined

@@ -8,6 +8,8 @@ export interface Keys {
   sessionPrefix(familyId: string): string
   vault(familyId: string): string
   members(familyId: string): string
+  /** How often a member was used, where that is limited. */
+  uses(familyId: string, member: string): string
   lease(familyId: string): string
   index(index: IndexKey): string
   mark(index: IndexKey): string
@@ -41,6 +43,10 @@ export function createKeys(namespace: string): Keys {
     sessionPrefix: familyId => tagged(familyId, 's:'),
     vault: familyId => tagged(familyId, 'v'),
     members: familyId => tagged(familyId, 'm'),
+    uses(familyId, member) {
+      checkId(member)
+      return tagged(familyId, `n:${member}`)
+    },
     lease: familyId => tagged(familyId, 'lease'),
     index: ({ kind, id }) => tagged(id, `i:${kind}`),
     mark: ({ kind, id }) => tagged(id, `x:${kind}`),

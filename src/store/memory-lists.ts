@@ -1,6 +1,6 @@
 /** Lists of names by the time at which they pass: what sorted sets are to Redis. */
 export interface MemoryLists {
-  /** Adds a name, or moves its time. False, and nothing done, when it is new and there is no room for it. */
+  /** Adds a name, or moves its time; where what has passed is dropped, never to an earlier one. False, and nothing done, when it is new and there is no room for it. */
   put(list: string, name: string, lifeMs: number): boolean
   remove(list: string, name: string): void
   /** Every name whose time has not passed, the soonest first. */
@@ -66,7 +66,8 @@ export function createMemoryLists(deps: {
         sweep()
       }
       if (held >= deps.maxNames && lists.get(list)?.has(name) !== true) return false
-      write(list, name, lifeMs)
+      const leftMs = deps.keepsPassed ? 0 : (lists.get(list)?.get(name) ?? 0) - deps.now()
+      write(list, name, Math.max(lifeMs, leftMs))
       return true
     },
     remove,

@@ -38,6 +38,14 @@ export function createMemoryStore(deps: { now: () => number }): Store {
     if (!entries.hasRoomFor(additions)) throw full()
   }
 
+  /** The names of all members, the root first; some may have ended. */
+  const membersOf = (familyId: string) => [rootMember, ...(entries.get(keys.members(familyId))?.split(' ') ?? [])]
+
+  function livingRecord(familyId: string, member: string): string | null {
+    const record = entries.get(keys.session(familyId, member))
+    return record === undefined || readTombstone(record) !== null ? null : record
+  }
+
   // Every verb runs from its first line to its last without waiting, so none sees another half done.
   return {
     async readFamily(familyId, member) {
@@ -67,9 +75,61 @@ export function createMemoryStore(deps: { now: () => number }): Store {
       const [sessionLifeMs, vaultLifeMs] = [toLifeMs(life.sessionTtlMs), toLifeMs(life.vaultTtlMs)]
       if (entries.get(session) !== expected || readTombstone(expected) !== null) return false
       entries.set(session, next, sessionLifeMs)
-      const tokens = entries.get(vault)
-      if (tokens !== undefined) entries.set(vault, tokens, vaultLifeMs)
+      entries.prolong(vault, vaultLifeMs)
+      entries.prolong(keys.members(familyId), Math.max(sessionLifeMs, vaultLifeMs))
       return true
+    },
+
+    async addMember(familyId, beside, member, session, life, most) {
+      checkOpen()
+      checkValue(session)
+      const own = keys.session(familyId, member)
+      const [sessionLifeMs, vaultLifeMs] = [toLifeMs(life.sessionTtlMs), toLifeMs(life.vaultTtlMs)]
+      if (livingRecord(familyId, beside) === null || entries.get(own) !== undefined) return false
+      const living = membersOf(familyId).filter(name => livingRecord(familyId, name) !== null)
+      if (entries.get(keys.vault(familyId)) === undefined || living.length >= most) return false
+      checkRoom(2)
+      entries.set(own, session, sessionLifeMs)
+      const names = [...living.filter(name => name !== rootMember), member].join(' ')
+      const members = keys.members(familyId)
+      if (entries.get(members) === undefined) entries.set(members, names, Math.max(sessionLifeMs, vaultLifeMs))
+      else entries.replace(members, names)
+      entries.prolong(members, Math.max(sessionLifeMs, vaultLifeMs))
+      entries.prolong(keys.vault(familyId), vaultLifeMs)
+      return true
+    },
+
+    async readMembers(familyId) {
+      checkOpen()
+      return membersOf(familyId).flatMap(member => {
+        const session = livingRecord(familyId, member)
+        return session === null ? [] : [{ member, session }]
+      })
+    },
+
+    async endMembers(familyId, members, tombstone, ttlMs, expected) {
+      checkOpen()
+      const lifeMs = toLifeMs(ttlMs)
+      if (expected !== undefined && entries.get(keys.session(familyId, members[0])) !== expected) return 'none'
+      const ending = members.filter(member => livingRecord(familyId, member) !== null)
+      for (const member of ending) entries.set(keys.session(familyId, member), storeMark + tombstone, lifeMs)
+      if (ending.length === 0) return 'none'
+      if (membersOf(familyId).some(member => livingRecord(familyId, member) !== null)) return 'some'
+      for (const key of [keys.vault(familyId), keys.members(familyId)]) entries.delete(key)
+      return 'all'
+    },
+
+    async countFor(familyId, member, ttlMs) {
+      checkOpen()
+      const key = keys.uses(familyId, member)
+      const lifeMs = toLifeMs(ttlMs)
+      const count = Number(entries.get(key) ?? 0) + 1
+      if (count > 1) entries.replace(key, String(count))
+      else {
+        checkRoom(1)
+        entries.set(key, '1', lifeMs)
+      }
+      return count
     },
 
     async replaceVault(familyId, expected, next) {
@@ -88,11 +148,10 @@ export function createMemoryStore(deps: { now: () => number }): Store {
       const record = entries.get(session)
       if (expected?.session !== undefined && (record ?? null) !== expected.session) return false
       if (expected?.vault !== undefined && (entries.get(keys.vault(familyId)) ?? null) !== expected.vault) return false
-      if (record !== undefined && readTombstone(record) !== null) return false
-      entries.delete(keys.vault(familyId))
-      if (record === undefined) return false
-      entries.set(session, storeMark + tombstone, lifeMs)
-      return true
+      const living = membersOf(familyId).filter(member => livingRecord(familyId, member) !== null)
+      for (const member of living) entries.set(keys.session(familyId, member), storeMark + tombstone, lifeMs)
+      for (const key of [keys.vault(familyId), keys.members(familyId)]) entries.delete(key)
+      return living.length > 0
     },
 
     async takeLease(familyId, holder, ttlMs) {

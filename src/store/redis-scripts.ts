@@ -2,6 +2,17 @@
 const nowMs = `local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)`
 
+/** Lua: lets a key live for so many ms at least. */
+const keep = `local function keep(key, ms)
+  if redis.call('PTTL', key) < tonumber(ms) then redis.call('PEXPIRE', key, ms) end
+end`
+
+/** Lua: whether a record is there, and no tombstone. */
+const lives = `local function lives(key, mark)
+  local record = redis.call('GET', key)
+  return record and string.sub(record, 1, 1) ~= mark and record
+end`
+
 /**
  * The verbs that must happen as one. Redis runs a script alone, so nothing comes between its comparing and
  * its writing. Each gets the keys of one hash slot, and answers 1 when it wrote and 0 when it did not.
@@ -16,11 +27,68 @@ redis.call('PEXPIRE', KEYS[3], ARGV[5])
 return 1`,
 
   /** KEYS session, vault, members. ARGV expected and next record, then the lives of the three keys in ms. */
-  replaceSession: `if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+  replaceSession: `${keep}
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
-redis.call('PEXPIRE', KEYS[2], ARGV[4])
-redis.call('PEXPIRE', KEYS[3], ARGV[5])
+keep(KEYS[2], ARGV[4])
+keep(KEYS[3], ARGV[5])
 return 1`,
+
+  /**
+   * KEYS the other's session, the new one's, vault, members. ARGV mark, record, the lives of the three keys in ms, most,
+   * the new name, prefix of the session keys.
+   */
+  addMember: `${keep}
+${lives}
+if not lives(KEYS[1], ARGV[1]) or redis.call('EXISTS', KEYS[2]) > 0 or redis.call('EXISTS', KEYS[3]) == 0 then return 0 end
+local living = 0
+for _, member in ipairs(redis.call('SMEMBERS', KEYS[4])) do
+  if lives(ARGV[8] .. member, ARGV[1]) then living = living + 1
+  elseif member ~= '0' then redis.call('SREM', KEYS[4], member) end
+end
+if living >= tonumber(ARGV[6]) then return 0 end
+redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3])
+redis.call('SADD', KEYS[4], ARGV[7])
+keep(KEYS[3], ARGV[4])
+keep(KEYS[4], ARGV[5])
+return 1`,
+
+  /** KEYS members. ARGV mark, prefix of the session keys. Answers with names and records in turn. */
+  readMembers: `${lives}
+local found = {}
+for _, member in ipairs(redis.call('SMEMBERS', KEYS[1])) do
+  local record = lives(ARGV[2] .. member, ARGV[1])
+  if record then
+    found[#found + 1] = member
+    found[#found + 1] = record
+  end
+end
+return found`,
+
+  /**
+   * KEYS members, vault, then the session of each that ends. ARGV mark, marked tombstone, its life in ms, prefix of the
+   * session keys, the expected record of the first after a `=`, or empty. Answers 2 when none is left.
+   */
+  endMembers: `${lives}
+if ARGV[5] ~= '' and '=' .. (redis.call('GET', KEYS[3]) or '') ~= ARGV[5] then return 0 end
+local ended = 0
+for at = 3, #KEYS do
+  if lives(KEYS[at], ARGV[1]) then
+    if redis.pcall('SET', KEYS[at], ARGV[2], 'PX', ARGV[3]).err then redis.call('DEL', KEYS[at]) end
+    ended = 1
+  end
+end
+if ended == 0 then return 0 end
+for _, member in ipairs(redis.call('SMEMBERS', KEYS[1])) do
+  if lives(ARGV[4] .. member, ARGV[1]) then return 1 end
+end
+redis.call('DEL', KEYS[1], KEYS[2])
+return 2`,
+
+  /** KEYS a count. ARGV its life in ms. */
+  countFor: `local count = redis.call('INCR', KEYS[1])
+if count == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
+return count`,
 
   /** KEYS one key. ARGV expected and next value. For the vault, and for spending a one-time item. */
   replaceValue: `if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
@@ -67,7 +135,7 @@ return redis.call('DEL', KEYS[1])`,
    */
   addToIndex: `${nowMs}
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
-redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
+redis.call('ZADD', KEYS[1], 'GT', now + ARGV[2], ARGV[1])
 local last = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')
 redis.call('PEXPIREAT', KEYS[1], tonumber(last[2]))
 return 1`,

@@ -3,7 +3,7 @@ import { checkId, checkPerMinute, checkValue, toLifeMs } from './input.ts'
 import type { Keys } from './keys.ts'
 import type { RedisCommand, RedisLink } from './redis-command.ts'
 import { scripts } from './redis-scripts.ts'
-import { type FamilyLife, type FamilyRecords, type OneTimeState, readTombstone, type Store, storeMark } from './store.ts'
+import { type FamilyLife, type FamilyRecords, type MemberRecord, type OneTimeState, readTombstone, type Store, storeMark } from './store.ts'
 
 const rootMember = '0'
 const spent = storeMark
@@ -55,6 +55,30 @@ export function createRedisVerbs(link: RedisLink, keys: Keys): Store {
       const args = [storeMark, storeMark + tombstone, String(toLifeMs(ttlMs)), keys.sessionPrefix(familyId)]
       for (const record of [expected?.session, expected?.vault]) args.push(record === undefined ? '' : record === null ? '-' : `=${record}`)
       return link.askConfirmed(run('endFamily', scripts.endFamily, family, args), isDone)
+    },
+
+    async addMember(familyId, beside, member, session, life, most) {
+      checkValue(session)
+      const family = [keys.session(familyId, beside), keys.session(familyId, member), keys.vault(familyId), keys.members(familyId)]
+      const args = [storeMark, session, ...lives(life), String(most), member, keys.sessionPrefix(familyId)]
+      return link.ask(run('addMember', scripts.addMember, family, args), isDone)
+    },
+
+    async readMembers(familyId) {
+      const args = [storeMark, keys.sessionPrefix(familyId)]
+      return link.ask(run('readMembers', scripts.readMembers, [keys.members(familyId)], args), toMembers)
+    },
+
+    async endMembers(familyId, members, tombstone, ttlMs, expected) {
+      const ended = members.map(member => keys.session(familyId, member))
+      const args = [storeMark, storeMark + tombstone, String(toLifeMs(ttlMs)), keys.sessionPrefix(familyId)]
+      args.push(expected === undefined ? '' : `=${expected}`)
+      const family = [keys.members(familyId), keys.vault(familyId), ...ended]
+      return link.askConfirmed(run('endMembers', scripts.endMembers, family, args), toExtent)
+    },
+
+    async countFor(familyId, member, ttlMs) {
+      return link.ask(run('countFor', scripts.countFor, [keys.uses(familyId, member)], [String(toLifeMs(ttlMs))]), asIs<number>)
     },
 
     async takeLease(familyId, holder, ttlMs) {
@@ -159,6 +183,16 @@ function toRecords(reply: MgetReply): FamilyRecords {
 function lives(life: FamilyLife): readonly string[] {
   const [session, vault] = [toLifeMs(life.sessionTtlMs), toLifeMs(life.vaultTtlMs)]
   return [String(session), String(vault), String(Math.max(session, vault))]
+}
+
+function toMembers(reply: readonly string[]): readonly MemberRecord[] {
+  const members: MemberRecord[] = []
+  for (let at = 0; at < reply.length; at += 2) members.push({ member: reply[at] ?? '', session: reply[at + 1] ?? '' })
+  return members
+}
+
+function toExtent(reply: number): 'none' | 'some' | 'all' {
+  return reply === 2 ? 'all' : reply === 1 ? 'some' : 'none'
 }
 
 function toState(value: string | null): OneTimeState {

@@ -16,8 +16,9 @@ export interface Store {
   createFamily(familyId: string, records: { readonly session: string; readonly vault: string }, life: FamilyLife): Promise<boolean>
 
   /**
-   * Replaces a member's session record if it still is `expected`, and moves the life of both records.
-   * False, and nothing written, when it is another one, gone, or a tombstone.
+   * Replaces a member's session record if it still is `expected`, and moves its life; that of the vault grows, and is
+   * never cut: another member may need it for longer. False, and nothing written, when it is another one, gone, or a
+   * tombstone.
    */
   replaceSession(familyId: string, member: string, expected: string, next: string, life: FamilyLife): Promise<boolean>
 
@@ -34,6 +35,32 @@ export interface Store {
    */
   endFamily(familyId: string, tombstone: string, ttlMs: number, expected?: Partial<FamilyRecords>): Promise<boolean>
 
+  /**
+   * Adds a member to a family, beside one that lives; the vault lives for as long as the longest. False, and nothing
+   * written, when the other does not live, the vault is gone, a record of that name exists, or `most` members live.
+   */
+  addMember(familyId: string, beside: string, member: string, session: string, life: FamilyLife, most: number): Promise<boolean>
+
+  /** The living members of a family with their records, the root among them, in no order. */
+  readMembers(familyId: string): Promise<readonly MemberRecord[]>
+
+  /**
+   * Ends members alone: their records become `tombstone` for `ttlMs`. With the last one that lived the vault goes too.
+   *
+   * @param expected end only while the first one's record is this
+   * @returns whether anything, or everything, ended by this call
+   */
+  endMembers(
+    familyId: string,
+    members: readonly [string, ...string[]],
+    tombstone: string,
+    ttlMs: number,
+    expected?: string,
+  ): Promise<'none' | 'some' | 'all'>
+
+  /** Counts one more for a member, and tells how many there are; forgotten `ttlMs` after the first. */
+  countFor(familyId: string, member: string, ttlMs: number): Promise<number>
+
   /** Takes the lease on a family's grant for `ttlMs`; false while somebody, this holder too, has it. */
   takeLease(familyId: string, holder: string, ttlMs: number): Promise<boolean>
 
@@ -44,7 +71,7 @@ export interface Store {
   releaseLease(familyId: string, holder: string): Promise<void>
 
   /**
-   * Puts a family on an index for `ttlMs` from now, or moves its time there. Entries whose time has passed
+   * Puts a family on an index for `ttlMs` from now, or moves its time there, never to an earlier one. Entries whose time has passed
    * are dropped with every addition, and the index itself lives as long as its last entry.
    */
   addToIndex(index: IndexKey, familyId: string, ttlMs: number): Promise<void>
@@ -98,6 +125,11 @@ export interface Store {
   close(): Promise<void>
 }
 
+export interface MemberRecord {
+  readonly member: string
+  readonly session: string
+}
+
 export interface FamilyRecords {
   /** The record as it was written, or a tombstone: `readTombstone` tells which. */
   readonly session: string | null
@@ -112,7 +144,7 @@ export interface FamilyLife {
 
 /** A one-time item: the `id` is its hash slot, the `kind` keeps the items of one id apart. */
 export interface OneTimeKey {
-  readonly kind: 'attempt' | 'result' | 'jti'
+  readonly kind: 'attempt' | 'result' | 'jti' | 'code' | 'par' | 'device' | 'user_code' | 'approval'
   /** Characters of base64url only. */
   readonly id: string
 }

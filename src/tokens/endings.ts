@@ -1,16 +1,25 @@
 import type { Audit } from '../ops/audit.ts'
-import { isFamilyId } from '../session/credential.ts'
+import { parseSessionId, rootMember, sessionIdOf } from '../session/credential.ts'
 import type { Families } from '../session/families.ts'
-import type { Credential, Ended, EndReason, User } from '../session/session.ts'
+import type { Members } from '../session/members.ts'
+import type { Credential, Ended, EndReason, SessionRecord, User } from '../session/session.ts'
 import type { SessionIndex, Whose } from '../session/session-index.ts'
 import { belongsTo } from '../session/session-list.ts'
 import type { Revoke } from './revoke.ts'
 
 /**
  * Why it ended, in the audit: more ways than there are words for the person. In turn: from the list of one's sessions;
- * by `everywhere=true`; by an administrator; by the provider; as the oldest of too many.
+ * by `everywhere=true`; by an administrator; by the provider; as the oldest of too many; because the code it came of was used again.
  */
-export const endCauses = ['revoked', 'logged_out_everywhere', 'admin', 'back_channel', 'front_channel', 'user_limit'] as const
+export const endCauses = [
+  'revoked',
+  'logged_out_everywhere',
+  'admin',
+  'back_channel',
+  'front_channel',
+  'user_limit',
+  'code_replayed',
+] as const
 
 export type EndCause = (typeof endCauses)[number]
 
@@ -21,7 +30,7 @@ export type EndCause = (typeof endCauses)[number]
  * @throws {GatewayError} `store_unavailable`, from every method: what has not ended lives on
  */
 export interface Endings {
-  /** The holder signs out. */
+  /** The holder signs out; one to whom it was delegated takes along only those behind. Null when nothing of the grant ended. */
   signOut(credential: Credential): Promise<Ended | null>
   /** Another sign-in takes its place in the browser. The grant stays: some providers reuse one for both. */
   replace(credential: Credential): Promise<Ended | null>
@@ -33,24 +42,42 @@ export interface Endings {
 
 export interface EndingsDeps {
   readonly families: Families
+  readonly members: Members
   readonly index: SessionIndex
   readonly revoke: Revoke
   readonly audit: Audit
 }
 
-export function createEndings({ families, index, revoke, audit }: EndingsDeps): Endings {
+type Holder = Pick<Credential, 'familyId' | 'member'>
+
+export function createEndings({ families, members, index, revoke, audit }: EndingsDeps): Endings {
   async function endUnheld(sessionId: string, cause: EndCause, fits: Parameters<Families['endUnheld']>[2]): Promise<boolean> {
     const reason: EndReason = cause === 'logged_out_everywhere' ? 'logged_out' : 'revoked'
     const ended = await families.endUnheld(sessionId, reason, fits)
-    if (ended === null) return false
-    const { provider, sub } = ended.record
-    audit('session_ended', { provider, sub, session_id: sessionId, reason: cause })
-    revoke.ended(ended)
+    const record = ended?.record ?? (await members.endRootless(sessionId, reason, fits))
+    if (record === null) return false
+    report(sessionId, record, cause)
+    if (ended !== null) revoke.ended(ended)
     return true
+  }
+
+  function report(sessionId: string, { provider, sub }: SessionRecord, cause: EndCause): void {
+    audit('session_ended', { provider, sub, session_id: sessionId, reason: cause })
+  }
+
+  /** What is delegated has no grant of its own: nothing goes back to the provider. */
+  async function endBranch({ familyId, member }: Holder, cause: EndCause, fits: (record: SessionRecord) => boolean): Promise<boolean> {
+    const record = await members.endBranch(familyId, member, 'revoked', fits)
+    if (record !== null) report(sessionIdOf({ familyId, member }), record, cause)
+    return record !== null
   }
 
   return {
     async signOut(credential) {
+      if (credential.member !== rootMember) {
+        await members.endBranch(credential.familyId, credential.member, 'logged_out', () => true)
+        return null
+      }
       const ended = await families.end(credential, 'logged_out')
       if (ended !== null) revoke.ended(ended)
       return ended
@@ -58,8 +85,12 @@ export function createEndings({ families, index, revoke, audit }: EndingsDeps): 
 
     replace: credential => families.end(credential, 'logged_out'),
 
-    one: async (sessionId, cause, user) =>
-      isFamilyId(sessionId) && endUnheld(sessionId, cause, record => user === undefined || belongsTo(record, user)),
+    async one(sessionId, cause, user) {
+      const holder = parseSessionId(sessionId)
+      const fits = (record: SessionRecord) => user === undefined || belongsTo(record, user)
+      if (holder === null) return false
+      return holder.member === rootMember ? await endUnheld(sessionId, cause, fits) : await endBranch(holder, cause, fits)
+    },
 
     async all(whose, cause, { except, and } = {}) {
       const fits = (record: Parameters<typeof belongsTo>[0]) => belongsTo(record, whose) && (and === undefined || belongsTo(record, and))

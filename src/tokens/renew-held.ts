@@ -72,7 +72,7 @@ export function createRenewHeld(deps: RenewHeldDeps): RenewHeld {
   async function refreshHeld(current: SignedIn, demand: TokenDemand, provider: Provider, onAsked: () => void): Promise<SignedIn> {
     const refreshToken = current.vault.refreshToken ?? ''
     if (
-      !(await withLease.beginSpending(current.sessionId, current.vault.version)) &&
+      !(await withLease.beginSpending(current.credential.familyId, current.vault.version)) &&
       (await isStoredByOther(current, provider.config.timeoutMs))
     ) {
       const newer = liveOrThrow(await families.read(current.credential))
@@ -85,7 +85,7 @@ export function createRenewHeld(deps: RenewHeldDeps): RenewHeld {
     } catch (error) {
       if (!(error instanceof GatewayError)) throw error
       if (error.code === 'store_unavailable') throw error
-      withLease.endSpending(current.sessionId, current.vault.version)
+      withLease.endSpending(current.credential.familyId, current.vault.version)
       audit('renewal', { ...subjectOf(current), ...outcomeOf(error) })
       if (error.code === 'session_expired' || error.code === 'access_denied') return await settleRefusal(current, demand, error)
       throw error
@@ -114,7 +114,7 @@ export function createRenewHeld(deps: RenewHeldDeps): RenewHeld {
   /** @returns the session with its new tokens; null when they are of no use any more */
   async function save(current: SignedIn, { slot, refreshed }: Unsaved): Promise<SignedIn | null> {
     const saved = await families.saveVault(current, withTokens(current.vault, slot, refreshed))
-    withLease.endSpending(current.sessionId, current.vault.version)
+    withLease.endSpending(current.credential.familyId, current.vault.version)
     if (saved !== null) {
       audit('renewal', { ...subjectOf(current), outcome: 'ok' })
       return saved

@@ -44,21 +44,21 @@ export function createRenew(deps: RenewHeldDeps): Renew {
       const current = liveOrThrow(await families.read(seen.credential))
       return isRenewed(current, seen, demand) ? current : undefined
     }
-    const renewed = await withLease(seen.sessionId, () => renewHeld(seen, demand, onAsked), look, patienceMs)
+    const renewed = await withLease(seen.credential.familyId, () => renewHeld(seen, demand, onAsked), look, patienceMs)
     if (renewed !== 'busy') return renewed
     throw new GatewayError('idp_unavailable', 'Another replica is renewing this grant, and takes long.', { reason: 'lease_busy' })
   }
 
   function begin(seen: SignedIn, demand: TokenDemand, key: string): Promise<SignedIn> {
-    const before = queues.get(seen.sessionId) ?? Promise.resolve()
+    const before = queues.get(seen.credential.familyId) ?? Promise.resolve()
     const patience = createPatience(timeoutOf(seen))
     const turn = before.then(() => renewInTurn(seen, demand, patience.begin))
     const done = turn.catch(ignore)
-    queues.set(seen.sessionId, done)
+    queues.set(seen.credential.familyId, done)
     done.then(() => {
       patience.end()
       inFlight.delete(key)
-      if (queues.get(seen.sessionId) === done) queues.delete(seen.sessionId)
+      if (queues.get(seen.credential.familyId) === done) queues.delete(seen.credential.familyId)
     })
     const renewed = turn.catch(error => {
       const restMs = restAfter(error)
@@ -73,6 +73,7 @@ export function createRenew(deps: RenewHeldDeps): Renew {
   }
 
   function renew(seen: SignedIn, demand: TokenDemand): Promise<SignedIn> {
+    // Whose session it is counts: one that was delegated must not become that of whoever delegated it.
     const key = `${seen.sessionId} ${demand.slot}`
     const failure = failures.get(failureKey(seen, demand))
     if (failure !== undefined && failure.until > now()) return Promise.reject(failure.error)

@@ -47,7 +47,7 @@ export function createStepUp({ families, providers, withLease, revoke }: StepUpD
       const patienceMs = providers.get(before.record.provider)?.config.timeoutMs ?? 0
       const run = () => families.stepUp(before.credential, next, signIn)
       const look = async (): Promise<FamilyState | undefined> => undefined
-      const state = await withLease(before.sessionId, run, look, patienceMs)
+      const state = await withLease(before.credential.familyId, run, look, patienceMs)
       if (state === 'busy') {
         throw new GatewayError('idp_unavailable', 'The grant is being renewed, and that takes long.', { reason: 'lease_busy' })
       }

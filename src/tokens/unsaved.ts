@@ -36,7 +36,7 @@ const mostTries = keptMs / longestPauseMs
 
 export function createUnsaved({ save, pause, now }: UnsavedDeps): UnsavedTokens {
   const kept = createRecent<Unsaved>({ limit: 4096, generationMs: keptMs, now })
-  const keyOf = (current: SignedIn) => `${current.sessionId}.${current.vault.version}`
+  const keyOf = (current: SignedIn) => `${current.credential.familyId}.${current.vault.version}`
 
   async function tryOnce(current: SignedIn, got: Unsaved): Promise<SignedIn | null> {
     const saved = await save(current, got)

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { describe, it } from 'node:test'
 import { createCredential } from '../../src/session/credential.ts'
 import type { Families } from '../../src/session/families.ts'
+import { createMembers } from '../../src/session/members.ts'
 import { createSealing } from '../../src/session/sealing.ts'
 import type { Credential } from '../../src/session/session.ts'
 import { createSessionIndex } from '../../src/session/session-index.ts'
@@ -79,6 +80,6 @@ async function overtaken(mode: 'holder' | 'gateway') {
   const index = createSessionIndex({ store, now })
   const audit = () => undefined
   const revoke = createRevoke({ providers: new Map(), audit, pause: async () => undefined })
-  const endings = createEndings({ families, index, revoke, audit })
+  const endings = createEndings({ families, members: createMembers({ store, sealing, now }), index, revoke, audit })
   return { families, endings, other, credential, providerLogout: createProviderLogout({ store, index, endings, now }) }
 }

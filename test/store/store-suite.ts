@@ -6,6 +6,7 @@ import { describeEndings } from './ending-suite.ts'
 import { describeFamilies } from './family-suite.ts'
 import { describeIndexes } from './index-suite.ts'
 import { describeLeases } from './lease-suite.ts'
+import { describeMembers } from './member-suite.ts'
 import { describeOneTimeItems } from './once-suite.ts'
 import { createFamily, everyVerb, gone, hour, isMistake, isUnavailable, longLife, newId, type StoreUnderTest } from './store-under-test.ts'
 
@@ -25,6 +26,7 @@ export function describeStore(
 
     describeFamilies(under)
     describeEndings(under)
+    describeMembers(under)
     describeOneTimeItems(under)
     describeLeases(under)
     describeIndexes(under)

@@ -14,7 +14,7 @@ import { listenToStore } from '../support/store-events.ts'
 import { describeStore } from './store-suite.ts'
 import { newId, type StoreUnderTest } from './store-under-test.ts'
 
-const keyForm = /^sp:\{[A-Za-z0-9_-]{22}\}:(s:0|v|m|lease|i:user|i:sid|x:user|x:sid|o:attempt|o:result|o:jti|c:\w+)$/
+const keyForm = /^sp:\{[A-Za-z0-9_-]{22}\}:(s:0|s:[a-z]+|n:[a-z]+|v|m|lease|i:user|i:sid|x:user|x:sid|o:attempt|o:result|o:jti|c:\w+)$/
 const dueKey = 'sp:{due}:d'
 
 describeStore('the memory store', async () => {

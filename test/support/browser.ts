@@ -18,7 +18,7 @@ export function launchBrowser(trusted: readonly string[] = []): Promise<Browser>
     '--disable-background-networking',
     '--disable-component-update',
     '--disable-sync',
-    '--host-resolver-rules=MAP *.test 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost',
+    '--host-resolver-rules=MAP *.test 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE ::1, EXCLUDE localhost',
   ]
   if (trusted.length > 0) args.push(`--ignore-certificate-errors-spki-list=${trusted.map(hashPublicKey).join(',')}`)
   return chromium.launch({ executablePath: findChromium(), headless: true, args })

@@ -121,7 +121,7 @@ export async function startRequestPath(options: RequestPathOptions): Promise<Req
       }
       await options.lookUp?.()
       const signedIn = route.access === 'anyone' ? null : (options.signedIn ?? null)
-      decideAccess(route, signedIn, Date.now())
+      decideAccess(route, signedIn, Date.now(), exchange)
       const nobody = { signedIn, token: null, authorization: null }
       outcomes.push(await forward(req, res, exchange, route, signedIn === null ? nobody : callerOf(route, signedIn)))
     } catch (error) {

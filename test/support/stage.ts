@@ -45,17 +45,20 @@ const anywhere = (name: string) => ({ host: '127.0.0.1', name, port: 0, spare: 0
  * with the cookies of production.
  *
  * @param change edits the configuration before it is compiled
+ * @param callbacks redirect URIs of the gateway at the provider, in place of the demo's
  * @param front what browsers reach in place of the gateway itself
  * @param inFront starts a server of its own before the gateway, whose address it is told; its origin is what browsers see
  */
 export async function startStage({
   https,
   change,
+  callbacks,
   front = gateway => gateway.handler,
   inFront,
 }: {
   readonly https: boolean
   readonly change?: (config: Described) => object
+  readonly callbacks?: (gateway: string) => readonly string[]
   readonly front?: (gateway: Gateway) => RequestListener
   readonly inFront?: (gateway: string) => Promise<Running>
 }): Promise<Stage> {
@@ -85,7 +88,8 @@ export async function startStage({
   const issuer = await start(providerServer, https ? names.provider : '127.0.0.1')
   const secrets = makeSecrets()
   const [alice, bob] = makePeople()
-  const client = { id: clientId, secret: secrets.CLIENT_SECRET, origin }
+  const redirectUris = callbacks?.(origin)
+  const client = { id: clientId, secret: secrets.CLIENT_SECRET, origin, ...(redirectUris && { redirectUris }) }
   const issued = new Set<string>()
   const answer = watchTokens(await createIdentityProvider(issuer, { client, people: [alice, bob], audience }), issued)
   providerServer.on('request', answer)

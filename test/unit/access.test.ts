@@ -15,9 +15,12 @@ function route(require: Record<string, unknown>, access = 'signed-in'): RouteRul
   return only
 }
 
+const origin = { href: 'https://app.example.test', authority: 'app.example.test', isSecure: true }
+const call = { method: 'GET', target: { origin, path: '/api', query: '', hasEncodedSlash: false } }
+
 function judge(rule: RouteRule, signedIn: SignedIn | null): GatewayError | null {
   try {
-    decideAccess(rule, signedIn, now)
+    decideAccess(rule, signedIn, now, call)
     return null
   } catch (error) {
     assert.ok(error instanceof GatewayError)

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { createAddressBrake } from '../../src/auth/address-brake.ts'
+import { createAddressBrake } from '../../src/http/address-brake.ts'
 
 function make() {
   let now = 0

@@ -44,7 +44,7 @@ describe('a compiled configuration', () => {
     const config = compile()
 
     assert.deepEqual(config.listen, { host: '0.0.0.0', port: 8080, trustedProxies: [], maxConnections: 10_000 })
-    assert.deepEqual(config.paths, { base: '/auth' })
+    assert.deepEqual(config.paths, { base: '/auth', native: '/oauth', device: '/device' })
     assert.deepEqual(config.session.cookie, { name: 'sallyport', insecure: false })
     assert.equal(config.session.idleTimeoutMs, 30 * 60_000)
     assert.equal(config.session.absoluteTimeoutMs, 12 * 3_600_000)

@@ -10,6 +10,7 @@ import { badAssertions } from '../data/config/bad-assertions.ts'
 import { badClientAuth } from '../data/config/bad-client-auth.ts'
 import { type BadConfig, badConfigs, plainSecret } from '../data/config/bad-configs.ts'
 import { badForwardAuth } from '../data/config/bad-forward-auth.ts'
+import { badNative } from '../data/config/bad-native.ts'
 import { badRules } from '../data/config/bad-rules.ts'
 import { base, makeEnv } from '../data/config/base.ts'
 import { makeClientKeys } from '../data/config/client-keys.ts'
@@ -46,7 +47,7 @@ describe('a bad configuration', () => {
     assert.equal(load(base)?.message, undefined)
   })
 
-  const cases = [...badConfigs, ...badRules, ...badClientAuth, ...badAdmin, ...badAssertions, ...badForwardAuth]
+  const cases = [...badConfigs, ...badRules, ...badClientAuth, ...badAdmin, ...badAssertions, ...badForwardAuth, ...badNative]
   assert.ok(cases.length >= 50)
   for (const wrong of cases) {
     it(`OPS-01 is refused with its line and what to do: ${wrong.because}`, () => {

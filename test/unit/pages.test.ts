@@ -14,7 +14,8 @@ const brand = { name: 'Acme', logo: 'https://cdn.acme.test/logo.svg', support: '
 const hostile = `"><script>alert(1)</script><a href='javascript:x' onclick=y>&amp;`
 
 const pages: Readonly<Record<string, (text: string) => string>> = {
-  error: text => errorPage({ brand: { name: text }, code: 'bad_request', title: text, requestId: text, loginPath: '/auth/login' }),
+  error: text =>
+    errorPage({ brand: { name: text }, code: 'bad_request', title: text, requestId: text, loginPath: '/auth/login', homePath: '/' }),
   chooser: text => chooserPage({ brand: { name: text }, choices: [{ label: text, href: '/auth/login?provider=a' }] }),
   'hand-off': text => handOffPage({ brand: { name: text }, purpose: 'back', to: `/${text}` }),
   'confirm-logout': text => confirmLogoutPage({ brand: { name: text }, logoutPath: '/auth/logout', formToken: text }),
@@ -75,7 +76,7 @@ describe('every page', () => {
 describe('the error page', () => {
   it('has advice and a way on for every code', () => {
     for (const code of errorCodes) {
-      const page = errorPage({ brand, code, title: 'Title', requestId: 'req-1', loginPath: '/auth/login' })
+      const page = errorPage({ brand, code, title: 'Title', requestId: 'req-1', loginPath: '/auth/login', homePath: '/' })
 
       assert.match(page, new RegExp(`<dd>${code}</dd>`))
       assert.match(page, /<dd>req-1<\/dd>/)
@@ -87,7 +88,7 @@ describe('the error page', () => {
 
   it('offers what helps: to sign in, with another account, or to try again', () => {
     const of = (code: (typeof errorCodes)[number]) =>
-      errorPage({ brand, code, title: 'Title', requestId: 'r', loginPath: '/auth/login', retryPath: '/app?a=1&b=2' })
+      errorPage({ brand, code, title: 'Title', requestId: 'r', loginPath: '/auth/login', homePath: '/', retryPath: '/app?a=1&b=2' })
 
     assert.match(of('attempt_unknown'), /href="\/auth\/login">/)
     assert.match(of('access_denied'), /href="\/auth\/login\?prompt=select_account">/)
@@ -96,7 +97,14 @@ describe('the error page', () => {
   })
 
   it('shows a bug of ours without a code', () => {
-    const page = errorPage({ brand, code: null, title: 'Something went wrong', requestId: 'req-1', loginPath: '/auth/login' })
+    const page = errorPage({
+      brand,
+      code: null,
+      title: 'Something went wrong',
+      requestId: 'req-1',
+      loginPath: '/auth/login',
+      homePath: '/',
+    })
 
     assert.match(page, /<dd>req-1<\/dd>/)
     assert.equal(page.match(/<dt>/g)?.length, 1)
@@ -236,6 +244,7 @@ describe('html', () => {
 function makeSession(changes: Partial<AccountSession> = {}): AccountSession {
   return {
     kind: 'browser',
+    client: null,
     device: 'Firefox on Linux',
     address: '192.0.2.7',
     site: null,

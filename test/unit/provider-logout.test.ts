@@ -4,6 +4,7 @@ import { describe, it } from 'node:test'
 import { GatewayError } from '../../src/errors.ts'
 import type { LogoutToken } from '../../src/oidc/provider.ts'
 import { createCredential } from '../../src/session/credential.ts'
+import { createMembers } from '../../src/session/members.ts'
 import { createSealing } from '../../src/session/sealing.ts'
 import { createSessionIndex } from '../../src/session/session-index.ts'
 import { createSessionList } from '../../src/session/session-list.ts'
@@ -25,8 +26,9 @@ const revoke = Object.assign(() => undefined, { ended: () => undefined, settle: 
 function makeProcess(store: Store) {
   const index = createSessionIndex({ store, now })
   const families = makeFamilies({ store, sealing, now })
-  const endings = createEndings({ families, index, revoke, audit: () => undefined })
-  const list = createSessionList({ families, index })
+  const members = createMembers({ store, sealing, now })
+  const endings = createEndings({ families, members, index, revoke, audit: () => undefined })
+  const list = createSessionList({ families, members, index })
   return {
     families,
     admit: createAdmit({ index, list, endings, perUserLimit: 20 }),

@@ -4,6 +4,7 @@ import { describe, it } from 'node:test'
 import { ownToken } from '../../src/config/own-token.ts'
 import type { Provider, Refreshed } from '../../src/oidc/provider.ts'
 import { createCredential, randomToken } from '../../src/session/credential.ts'
+import { createMembers } from '../../src/session/members.ts'
 import { createSealing } from '../../src/session/sealing.ts'
 import type { Credential, SignedIn } from '../../src/session/session.ts'
 import { createSessionIndex } from '../../src/session/session-index.ts'
@@ -75,7 +76,13 @@ async function renewAndEnd(way: string, at: number, mode: 'holder' | 'gateway'):
 
   // The other replica: the store itself, and nothing of this one's memory.
   const elsewhere = makeFamilies({ store, sealing, now, mode })
-  const endings = createEndings({ families: elsewhere, index: createSessionIndex({ store, now }), revoke, audit })
+  const endings = createEndings({
+    families: elsewhere,
+    members: createMembers({ store, sealing, now }),
+    index: createSessionIndex({ store, now }),
+    revoke,
+    audit,
+  })
   const credential = createCredential(randomBytes)
   await elsewhere.create(credential, makeSignIn(startedAt), beginning)
 

@@ -104,6 +104,30 @@ describe('a token that is good for a while', () => {
 })
 
 describe('renewal', () => {
+  it('RTK-02 is one for a session and those delegated from it, and each stays who it is', async () => {
+    const root = await read()
+    const child = { ...credential, member: 'agent', secret: randomToken(randomBytes, 32) }
+    const client = { id: 'cli', name: 'CLI', resources: null, redeemedFrom: '', codeHash: null }
+    const agent = { name: 'nightly', parent: '0', act: ['nightly', 'cli'], routes: null, maxCalls: null, delegates: false }
+    assert.equal(await families.delegate(root, child, { scopes: ['openid'], client, agent, lifeMs: 900_000, address: '' }, 20), true)
+    const delegated = await families.read(child)
+    assert.ok(delegated.state === 'live')
+    now += 290_000
+    answers = [async () => refreshed()]
+
+    const renewed = await Promise.all([fresh(root), fresh(delegated.signedIn), fresh(root)])
+
+    assert.deepEqual(
+      renewed.map(one => [one.sessionId, one.credential.member, one.vault.access['']?.token]),
+      [
+        [credential.familyId, '0', 'new-access'],
+        [`${credential.familyId}.agent`, 'agent', 'new-access'],
+        [credential.familyId, '0', 'new-access'],
+      ],
+    )
+    assert.equal(asked.length, 1)
+  })
+
   it('RTK-02 A-062 asks once for fifty requests, and all get the new token', async () => {
     const signedIn = await read()
     now += 290_000

@@ -1,7 +1,7 @@
-import { networkOf } from '../http/client-address.ts'
+import { networkOf } from './client-address.ts'
 
-/** How many of one address's requests may come to nothing in a minute before it is told to wait. */
-const limit = 60
+/** How many of one address's requests may come to nothing in a minute before it is told to wait, where nobody says otherwise. */
+const defaultLimit = 60
 const windowMs = 60_000
 /** Addresses that are counted in one minute; any others are over the limit at once. */
 const mostAddresses = 10_000
@@ -13,7 +13,7 @@ export interface AddressBrake {
   isOver(address: string): boolean
 }
 
-export function createAddressBrake(now: () => number): AddressBrake {
+export function createAddressBrake(now: () => number, limit = defaultLimit): AddressBrake {
   const counts = new Map<string, number>()
   let beganAt = now()
 

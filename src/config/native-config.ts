@@ -1,0 +1,22 @@
+import type { Origin } from './config.ts'
+
+/** The authorization server for native clients. */
+export interface NativeConfig {
+  /** Where it is: an origin of its own, or the first of `origins`. Its `href` is the issuer. */
+  readonly origin: Origin
+  readonly hasOwnOrigin: boolean
+  readonly idleTimeoutMs: number
+  readonly absoluteTimeoutMs: number
+  readonly clients: readonly NativeClient[]
+}
+
+/** A program that may sign people in; public, without a secret (RFC 8252 §8.4). */
+export interface NativeClient {
+  readonly id: string
+  readonly name: string
+  /** `loopback`, or redirect URIs; loopback ones are without a port. */
+  readonly redirects: readonly string[]
+  readonly scopes: readonly string[]
+  readonly device: boolean
+  readonly delegate: boolean
+}

@@ -1,0 +1,150 @@
+import type { Request, RequestHandler, Response } from 'express'
+import { type AttemptCookies, isAttemptId } from '../auth/attempt-cookies.ts'
+import { requireNavigation, requireOwnPage } from '../auth/navigation.ts'
+import { personName } from '../auth/person-name.ts'
+import { isSame, type Proofs } from '../auth/proofs.ts'
+import { exchangeOf, noteVisit, sendPage, visitOf } from '../auth/respond.ts'
+import type { GatewayConfig } from '../config/config.ts'
+import type { NativeClient, NativeConfig } from '../config/native-config.ts'
+import { GatewayError } from '../errors.ts'
+import { deviceLabel } from '../http/device-label.ts'
+import type { Audit } from '../ops/audit.ts'
+import { auditOf } from '../ops/trail.ts'
+import { approvalPage } from '../pages/approval-page.ts'
+import { texts } from '../pages/text.ts'
+import type { Attempt, Attempts, AttemptTicket, NativeAsk } from '../session/attempts.ts'
+import type { SignIn } from '../session/session.ts'
+import type { Begin } from './authorize.ts'
+import type { Conclude } from './conclude.ts'
+import { matchingCode } from './matching-code.ts'
+import { foreign, requireOwnForm } from './own-form.ts'
+import { readBodyParams } from './read-form.ts'
+import { describeDestination } from './redirects.ts'
+
+export interface ApprovalDeps {
+  readonly config: GatewayConfig
+  readonly native: NativeConfig
+  readonly clients: ReadonlyMap<string, NativeClient>
+  readonly attempts: Attempts
+  readonly cookies: AttemptCookies
+  readonly proofs: Proofs
+  readonly begin: Begin
+  readonly conclude: Conclude
+  readonly audit: Audit
+  readonly now: () => number
+}
+
+/** A parked sign-in of a native client, in the browser that began it. */
+interface Parked {
+  readonly ticket: AttemptTicket
+  readonly attempt: Attempt
+  readonly ask: NativeAsk
+  readonly client: NativeClient
+  readonly signIn: SignIn
+  readonly take: () => Promise<boolean>
+}
+
+/**
+ * The approval: what a native client gets, the person has said yes to, each time and in the browser in which they have
+ * signed in (RFC 8252 §8.6). What the page shows is what was parked; nothing of it comes back with the form.
+ */
+export function createApproval(deps: ApprovalDeps) {
+  const { config, native } = deps
+  const base = `${config.paths.native}/approve`
+
+  async function findParked(req: Request, id: string): Promise<Parked> {
+    const ticket = isAttemptId(id) ? deps.cookies.find(req, id) : null
+    if (ticket === null) throw new GatewayError('attempt_unknown', 'the browser holds no ticket', { reason: 'no_ticket' })
+    const result = await deps.attempts.openResult(ticket)
+    if (result === 'spent') throw new GatewayError('attempt_replayed', 'the approval was answered before', { reason: 'approval' })
+    const ask = result === 'unknown' ? undefined : result.attempt.native
+    const client = deps.clients.get(ask?.clientId ?? '')
+    if (result === 'unknown' || ask === undefined || client === undefined) {
+      throw new GatewayError('attempt_unknown', 'the sign-in is not there to be approved', { reason: 'no_attempt' })
+    }
+    return { ticket, ask, client, ...result }
+  }
+
+  function audited(res: Response, { client, signIn }: Parked, outcome: 'ok' | 'refused'): void {
+    const { provider, sub } = signIn
+    auditOf(deps.audit, visitOf(res).trail)('approval', { client_id: client.id, provider, sub, outcome })
+  }
+
+  /** GET /oauth/approve/{attempt}: asks. It changes nothing, and may be loaded again. */
+  const show: RequestHandler = async (req, res) => {
+    requireNavigation(req)
+    requireOwnPage(req)
+    noteVisit(res, { signInPath: null })
+    const { ticket, ask, client, signIn } = await findParked(req, idOf(res))
+    const { answer, device } = ask
+    sendPage(
+      res,
+      approvalPage({
+        brand: config.pages,
+        client,
+        person: personName(config, signIn.claims) ?? signIn.sub,
+        scopes: ask.scopes,
+        resources: ask.resources,
+        destination: answer === null ? null : destinationOf(answer.redirectUri),
+        until: deps.now() + native.absoluteTimeoutMs,
+        matchingCode: answer === null ? (device?.userCode ?? null) : matchingCode(answer.challenge),
+        device: device === null ? null : { startedAt: device.startedAt, startedFrom: device.startedFrom },
+        approvePath: `${base}/${ticket.id}`,
+        otherAccountPath: `${base}/${ticket.id}/other-account`,
+        formToken: deps.proofs.approvalToken(ticket),
+      }),
+    )
+  }
+
+  /**
+   * POST /oauth/approve/{attempt}: the person's answer, once.
+   *
+   * @throws {GatewayError} `cross_site_refused`, `attempt_unknown`, `attempt_replayed`, `store_unavailable`
+   */
+  const decide: RequestHandler = async (req, res) => {
+    requireNavigation(req)
+    noteVisit(res, { signInPath: null })
+    const form = readBodyParams(req)
+    requireOwnForm(req, native.origin.href)
+    const parked = await findParked(req, idOf(res))
+    if (!deps.proofs.isApprovalToken(parked.ticket, form.get('form_token'))) throw foreign({ reason: 'form_token' })
+    if (!(await parked.take())) throw new GatewayError('attempt_replayed', 'the approval was answered before', { reason: 'approval' })
+    deps.cookies.clear(res, parked.ticket.id)
+    // Whatever is not a clear yes is a no.
+    const isApproved = isSame('approve', form.get('decision') ?? '')
+    audited(res, parked, isApproved ? 'ok' : 'refused')
+    if (!isApproved) return await deps.conclude.deny(res, parked.ask)
+    const approved = { device: deviceLabel(req.headers['user-agent']), address: exchangeOf(res).clientAddress }
+    await deps.conclude.approve(res, parked.ask, { signIn: parked.signIn, begunAt: parked.attempt.begunAt, approved })
+  }
+
+  /** GET /oauth/approve/{attempt}/other-account: the same once more, with another person. */
+  const switchAccount: RequestHandler = async (req, res) => {
+    requireNavigation(req)
+    requireOwnPage(req)
+    noteVisit(res, { signInPath: null })
+    const { ticket, ask, attempt, take } = await findParked(req, idOf(res))
+    if (!(await take())) throw new GatewayError('attempt_replayed', 'the approval was answered before', { reason: 'approval' })
+    deps.cookies.clear(res, ticket.id)
+    const provider = config.identityProviders.find(({ id }) => id === attempt.provider)
+    if (provider === undefined) throw new GatewayError('attempt_unknown', 'the provider is configured no more', { reason: 'no_attempt' })
+    // Without it a provider that remembers the person would bring them straight back.
+    await deps.begin(req, res, provider, ask, { params: { prompt: 'select_account' }, isSilent: false })
+  }
+
+  /** As it came: decoded, several spellings would name one attempt. */
+  function idOf(res: Response): string {
+    const [id = ''] = exchangeOf(res)
+      .target.path.slice(base.length + 1)
+      .split('/')
+    return id
+  }
+
+  return { show, decide, switchAccount }
+}
+
+function destinationOf(redirectUri: string): string {
+  const destination = describeDestination(redirectUri)
+  if (destination.kind === 'loopback') return `${texts.approval.loopback} ${destination.port}`
+  return destination.kind === 'site' ? destination.host : `${destination.scheme}:`
+}

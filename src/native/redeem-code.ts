@@ -1,0 +1,59 @@
+import { hash } from 'node:crypto'
+import { isSame } from '../auth/proofs.ts'
+import { type BeginSession, codeRefused, parseCode } from './begin-session.ts'
+import { type CodeGrant, type Codes, codeLifeMs } from './codes.ts'
+import { OAuthError } from './oauth-error.ts'
+import type { Resources } from './resources.ts'
+import type { Grant, TokenRequest } from './token.ts'
+
+export interface RedeemCodeDeps {
+  readonly codes: Codes
+  readonly resources: Resources
+  readonly session: BeginSession
+  readonly now: () => number
+}
+
+// RFC 7636 §4.1.
+const verifierForm = /^[A-Za-z0-9._~-]{43,128}$/
+
+/**
+ * The grant `authorization_code`: gives the handle that a code stands for, once (RFC 6749 §4.1.3).
+ *
+ * Everything is looked at before anything is spent: libraries probe, and a probe must cost nobody a sign-in. Two things
+ * do spend a code. A verifier that does not fit, or none, which no honest client sends (NAT-19). And a second use, which
+ * also ends what the first one was given (NAT-18): whichever of several is first, the others end its session, so of any
+ * number of requests at once no handle is left.
+ */
+export function createRedeemCode({ codes, resources, session, now }: RedeemCodeDeps): Grant {
+  return async function redeemCode(request) {
+    const code = parseCode(request.params.get('code') ?? '')
+    if (code === null) throw codeRefused({ reason: 'code_unknown' })
+    const opened = await codes.open(code)
+    if (opened === null) throw await session.replayed(code, request)
+    const { grant, take } = opened
+    requireFit(grant, request)
+    if (!fitsChallenge(request.params.get('code_verifier') ?? '', grant.ask.answer.challenge)) {
+      await take()
+      throw codeRefused({ reason: 'verifier_mismatch' })
+    }
+    return await session.begin(code, grant, take, request)
+  }
+
+  /** @throws {OAuthError} for what does not fit the code; it is not spent */
+  function requireFit({ ask, mintedAt }: CodeGrant, { client, params }: TokenRequest): void {
+    if (now() - mintedAt >= codeLifeMs) throw codeRefused({ reason: 'code_expired' })
+    if (ask.clientId !== client.id) throw codeRefused({ reason: 'client_mismatch' })
+    // OAuth 2.1 leaves it out of the token request; where it comes, it must be the same to the byte (NAT-20).
+    const redirectUri = params.get('redirect_uri')
+    if (redirectUri !== null && redirectUri !== ask.answer.redirectUri) throw codeRefused({ reason: 'redirect_uri' })
+    const asked = resources.read(params.getAll('resource'))
+    if (asked !== null && ask.resources !== null && !asked.every(resource => ask.resources?.includes(resource))) {
+      throw new OAuthError('invalid_target', 'The code was not approved for this resource.', { reason: 'other_resource' })
+    }
+  }
+}
+
+/** RFC 7636 §4.6, in constant time. */
+function fitsChallenge(verifier: string, challenge: string): boolean {
+  return verifierForm.test(verifier) && isSame(challenge, hash('sha256', verifier, 'base64url'))
+}

@@ -1,0 +1,50 @@
+import type { RequestHandler } from 'express'
+import { exchangeOf, visitOf } from '../auth/respond.ts'
+import type { NativeClient } from '../config/native-config.ts'
+import { GatewayError } from '../errors.ts'
+import type { AddressBrake } from '../http/address-brake.ts'
+import type { Audit } from '../ops/audit.ts'
+import { auditOf } from '../ops/trail.ts'
+import type { Families } from '../session/families.ts'
+import { parseHandle } from '../session/handle.ts'
+import { subjectOf } from '../session/subject.ts'
+import type { Endings } from '../tokens/endings.ts'
+import { clientOf } from './client-of.ts'
+import { OAuthError } from './oauth-error.ts'
+import { readBodyParams } from './read-form.ts'
+
+export interface RevokeHandleDeps {
+  readonly clients: ReadonlyMap<string, NativeClient>
+  readonly families: Families
+  readonly endings: Endings
+  readonly brake: AddressBrake
+  readonly audit: Audit
+}
+
+/**
+ * POST /oauth/revoke (RFC 7009): ends the session of a handle, and gives its tokens back to the provider. Whoever holds
+ * it may: a client need not say which one it is, and an unknown handle is as good as revoked.
+ *
+ * @throws {OAuthError} `invalid_request`, `invalid_client`; {GatewayError} `store_unavailable`: it lives on
+ */
+export function createRevokeHandle({ clients, families, endings, brake, audit }: RevokeHandleDeps): RequestHandler {
+  return async function revokeHandle(req, res) {
+    const { clientAddress } = exchangeOf(res)
+    if (brake.isOver(clientAddress)) throw new GatewayError('too_many_requests', 'too many handles of this address are none')
+    const params = readBodyParams(req)
+    const { authorization } = req.headers
+    if (authorization !== undefined || params.has('client_id')) clientOf(clients, authorization, params)
+    const token = params.get('token')
+    if (token === null) throw new OAuthError('invalid_request', 'The token is missing.')
+
+    const credential = parseHandle(token)
+    const family = credential === null ? null : await families.read(credential)
+    if (credential !== null && family?.state === 'live' && family.signedIn.record.client !== undefined) {
+      const { trail } = visitOf(res)
+      trail.subject = subjectOf(family.signedIn)
+      await endings.signOut(credential)
+      auditOf(audit, trail)('logout', { outcome: 'ok' })
+    } else if (family === null || family.state === 'none') brake.count(clientAddress)
+    res.status(200).end()
+  }
+}
