@@ -48,7 +48,7 @@ interface Parked {
  * The approval: what a native client gets, the person has said yes to, each time and in the browser in which they have
  * signed in (RFC 8252 §8.6). What the page shows is what was parked; nothing of it comes back with the form.
  */
-export function createApproval(deps: ApprovalDeps) {
+export function createApproval(deps: ApprovalDeps): Readonly<Record<'show' | 'decide' | 'switchAccount', RequestHandler>> {
   const { config, native } = deps
   const base = `${config.paths.native}/approve`
 
