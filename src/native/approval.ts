@@ -18,7 +18,7 @@ import type { Begin } from './authorize.ts'
 import type { Conclude } from './conclude.ts'
 import { matchingCode } from './matching-code.ts'
 import { foreign, requireOwnForm } from './own-form.ts'
-import { readBodyParams } from './read-form.ts'
+import { onPage, readBodyParams } from './read-form.ts'
 import { describeDestination } from './redirects.ts'
 
 export interface ApprovalDeps {
@@ -99,12 +99,12 @@ export function createApproval(deps: ApprovalDeps): Readonly<Record<'show' | 'de
   /**
    * POST /oauth/approve/{attempt}: the person's answer, once.
    *
-   * @throws {GatewayError} `cross_site_refused`, `attempt_unknown`, `attempt_replayed`, `store_unavailable`
+   * @throws {GatewayError} `bad_request`, `cross_site_refused`, `attempt_unknown`, `attempt_replayed`, `store_unavailable`
    */
   const decide: RequestHandler = async (req, res) => {
     requireNavigation(req)
     noteVisit(res, { signInPath: null })
-    const form = readBodyParams(req)
+    const form = onPage(() => readBodyParams(req))
     requireOwnForm(req, native.origin.href)
     const parked = await findParked(req, idOf(res))
     if (!deps.proofs.isApprovalToken(parked.ticket, form.get('form_token'))) throw foreign({ reason: 'form_token' })

@@ -17,7 +17,7 @@ import { type RequestReader, readResponseMode } from './authorization-request.ts
 import type { ClientAnswer } from './client-answer.ts'
 import { OAuthError } from './oauth-error.ts'
 import type { PushedRequests } from './pushed-requests.ts'
-import { readBodyParams, readOAuthParams } from './read-form.ts'
+import { onPage, readBodyParams, readOAuthParams } from './read-form.ts'
 
 export interface BeginDeps {
   readonly config: GatewayConfig
@@ -124,14 +124,4 @@ function modeOf(params: URLSearchParams): CodeAnswer['responseMode'] {
 function only(params: URLSearchParams, name: string): URLSearchParams {
   const value = params.get(name)
   return new URLSearchParams(value === null ? {} : { [name]: value })
-}
-
-/** What cannot be told to the client, because nobody knows yet whether it is one. */
-function onPage<Result>(run: () => Result): Result {
-  try {
-    return run()
-  } catch (error) {
-    if (!(error instanceof OAuthError)) throw error
-    throw new GatewayError('bad_request', error.message, error.reason === undefined ? {} : { reason: error.reason })
-  }
 }

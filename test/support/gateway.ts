@@ -5,9 +5,9 @@ import type { Express } from 'express'
 import type { GatewayDeps } from '../../src/assembly.ts'
 import { compileConfig } from '../../src/config/compile.ts'
 import type { GatewayConfig } from '../../src/config/config.ts'
-import { createOwnPathTest } from '../../src/config/own-paths.ts'
 import { createGateway, type Gateway } from '../../src/gateway.ts'
 import { closeServer, createPublicServer } from '../../src/listeners.ts'
+import { createDocumentedPath } from './documented-path.ts'
 import type { IdentityProvider } from './identity-provider.ts'
 import { watchAnswers } from './watch-answers.ts'
 
@@ -97,8 +97,8 @@ export async function startGateway(options: TestGatewayOptions = {}): Promise<Te
     ...(options.store === undefined ? {} : { store: options.store }),
     ...(options.every === undefined ? {} : { every: options.every }),
   })
-  const answers = watchAnswers(gateway.handler, config.paths.base, createOwnPathTest(config.paths.base))
-  const server = createPublicServer(config.listen, answers.handler, { upgrade: gateway.upgrade })
+  const handler = watchAnswers(gateway.handler, createDocumentedPath(config))
+  const server = createPublicServer(config.listen, handler, { upgrade: gateway.upgrade })
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
   return {
     ...gateway,
@@ -116,7 +116,6 @@ export async function startGateway(options: TestGatewayOptions = {}): Promise<Te
       server.closeAllConnections()
       await closeServer(server, 0)
       await gateway.close()
-      answers.assertDescribed()
       // LOG-03, over the whole suite: whatever a test did, no secret of it was logged.
       assertNoneIn(written.join(''), [...(options.idp?.issued ?? []), ...Object.values(secrets)])
     },

@@ -2,7 +2,6 @@ import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'n
 import { createServer } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import { compileConfig } from '../../src/config/compile.ts'
-import { createOwnPathTest } from '../../src/config/own-paths.ts'
 import { makeSecrets } from '../../src/demo/development-secrets.ts'
 import { audience, clientId, describeGateway } from '../../src/demo/gateway-config.ts'
 import { createIdentityProvider } from '../../src/demo/identity-provider.ts'
@@ -13,6 +12,7 @@ import { startWeb } from '../../src/demo/web.ts'
 import { createGateway, type Gateway } from '../../src/gateway.ts'
 import { createPublicServer } from '../../src/listeners.ts'
 import { makeCertificate } from './certificate.ts'
+import { createDocumentedPath } from './documented-path.ts'
 import { watchAnswers } from './watch-answers.ts'
 
 /** The demo's world on ports of its own, with the gateway and the provider on two sites. */
@@ -104,12 +104,12 @@ export async function startStage({
   const described = describe(parts, certificate?.cert)
   let ahead = 0
   const audit: AuditLine[] = []
-  const gateway = createGateway(compileConfig(change?.(described) ?? described, { env: { ...secrets, CA: certificate?.cert } }), {
+  const config = compileConfig(change?.(described) ?? described, { env: { ...secrets, CA: certificate?.cert } })
+  const gateway = createGateway(config, {
     now: () => Date.now() + ahead,
     auditTo: { write: (line: string) => void audit.push(JSON.parse(line) as AuditLine) },
   })
-  const answers = watchAnswers(front(gateway), '/auth', createOwnPathTest('/auth'))
-  handler = answers.handler
+  handler = watchAnswers(front(gateway), createDocumentedPath(config))
   upgrade = gateway.upgrade
 
   return {
@@ -126,7 +126,6 @@ export async function startStage({
     async close() {
       await Promise.all(running.map(one => one.close()))
       await gateway.close()
-      answers.assertDescribed()
     },
   }
 }
