@@ -3,12 +3,12 @@ import { auditOf } from '../ops/trail.ts'
 import { type Random, randomToken } from '../session/credential.ts'
 import type { Families } from '../session/families.ts'
 import { parseHandle } from '../session/handle.ts'
-import type { AgentGrant, Credential, SessionRecord, SignedIn } from '../session/session.ts'
+import type { AgentGrant, Credential, SignedIn } from '../session/session.ts'
 import { readScopes } from './authorization-request.ts'
 import { tokenAnswer } from './begin-session.ts'
 import { type DelegationLimits, delegationType, isWithin, readDelegationLimits } from './delegation-limits.ts'
 import { OAuthError } from './oauth-error.ts'
-import type { Resources } from './resources.ts'
+import { narrowResources, type Resources } from './resources.ts'
 import type { Grant, TokenRequest } from './token.ts'
 
 export const exchangeGrantType = 'urn:ietf:params:oauth:grant-type:token-exchange'
@@ -62,11 +62,12 @@ export function createExchange({ families, resources, audit, random, now }: Exch
     const scopes = readScopes(params.get('scope'), parent.record.scopes)
     const child: Credential = { familyId: parent.credential.familyId, member: randomToken(random, 12), secret: randomToken(random, 32) }
     const lifeMs = Math.min(limits.seconds * 1000, parent.record.absoluteExpiresAt - now())
+    const asked = resources.read([...params.getAll('resource'), ...params.getAll('audience')])
     const agent = agentOf(parent, limits)
     const clientGrant = {
       id: client.id,
       name: client.name,
-      resources: narrow(parent.record, resources.read([...params.getAll('resource'), ...params.getAll('audience')])),
+      resources: narrowResources(parent.record.client?.resources ?? null, asked),
       redeemedFrom: request.exchange.clientAddress,
       codeHash: null,
     }
@@ -90,14 +91,6 @@ export function createExchange({ families, resources, audit, random, now }: Exch
 function agentOf({ credential, record }: SignedIn, { name, routes, maxCalls, delegates }: DelegationLimits): AgentGrant {
   const behind = record.agent?.act ?? [record.client?.id ?? '']
   return { name, parent: credential.member, act: [name, ...behind], routes, maxCalls, delegates }
-}
-
-/** @throws {OAuthError} `invalid_target` for what the parent is not for */
-function narrow({ client }: SessionRecord, asked: readonly string[] | null): readonly string[] | null {
-  const own = client?.resources ?? null
-  if (own === null || asked === null) return asked ?? own
-  if (asked.every(resource => own.some(one => resource === one || resource.startsWith(`${one}/`)))) return asked
-  throw new OAuthError('invalid_target', 'The session is not for this resource.', { reason: 'other_resource' })
 }
 
 /** As it was granted, which may be shorter than it was asked for (RFC 9396 §7). */
