@@ -3,6 +3,7 @@ import { auditOf } from '../ops/trail.ts'
 import { type Random, randomToken } from '../session/credential.ts'
 import type { Families } from '../session/families.ts'
 import { parseHandle } from '../session/handle.ts'
+import { budgetsOf } from '../session/members.ts'
 import type { AgentGrant, Credential, SignedIn } from '../session/session.ts'
 import { readScopes } from './authorization-request.ts'
 import { tokenAnswer } from './begin-session.ts'
@@ -90,7 +91,8 @@ export function createExchange({ families, resources, audit, random, now }: Exch
 
 function agentOf({ credential, record }: SignedIn, { name, routes, maxCalls, delegates }: DelegationLimits): AgentGrant {
   const behind = record.agent?.act ?? [record.client?.id ?? '']
-  return { name, parent: credential.member, act: [name, ...behind], routes, maxCalls, delegates }
+  const sharedBudgets = budgetsOf(credential.member, record)
+  return { name, parent: credential.member, act: [name, ...behind], routes, maxCalls, sharedBudgets, delegates }
 }
 
 /** As it was granted, which may be shorter than it was asked for (RFC 9396 §7). */
