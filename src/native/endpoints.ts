@@ -16,7 +16,7 @@ import type { Log } from '../ops/log.ts'
 import type { Members } from '../session/members.ts'
 import type { Sealing } from '../session/sealing.ts'
 import type { Store } from '../store/store.ts'
-import { createAnswerError } from './answer-error.ts'
+import { createAnswerError, toPageError } from './answer-error.ts'
 import { createApproval } from './approval.ts'
 import { createRequestReader } from './authorization-request.ts'
 import { createAuthorize, createBegin } from './authorize.ts'
@@ -102,7 +102,7 @@ export function createNativeEndpoints(
     const { exchange, ...visit } = visitOf(res)
     if (isForPrograms(exchange.target)) return answerError(res, error)
     const isNavigation = exchange.isNavigation || isFormNavigation(req)
-    stages.refuse(req, res, { ...visit, exchange: { ...exchange, isNavigation }, route: undefined }, error)
+    stages.refuse(req, res, { ...visit, exchange: { ...exchange, isNavigation }, route: undefined }, toPageError(error))
   })
 
   app.endpoint(serverMetadataPath, 'GET, HEAD', { get: [createServerMetadata(config, native, [...grants.keys()])] })
