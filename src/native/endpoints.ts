@@ -15,6 +15,7 @@ import { resourceMetadataPath } from '../http/handle-challenge.ts'
 import type { Log } from '../ops/log.ts'
 import type { Members } from '../session/members.ts'
 import type { Sealing } from '../session/sealing.ts'
+import type { SessionIndex } from '../session/session-index.ts'
 import type { Store } from '../store/store.ts'
 import { createAnswerError, toPageError } from './answer-error.ts'
 import { createApproval } from './approval.ts'
@@ -38,6 +39,7 @@ import { createToken, type Grant } from './token.ts'
 /** The long-lived parts that the authorization server works with. */
 export interface NativeParts extends Omit<EndpointParts, 'nativeLeg'> {
   readonly members: Members
+  readonly index: SessionIndex
   readonly store: Store
   readonly sealing: Sealing
   readonly log: Log

@@ -40,8 +40,8 @@ export function createRedeemCode({ codes, resources, session, now }: RedeemCodeD
   }
 
   /** @throws {OAuthError} for what does not fit the code; it is not spent */
-  function requireFit({ ask, mintedAt }: CodeGrant, { client, params }: TokenRequest): void {
-    if (now() - mintedAt >= codeLifeMs) throw codeRefused({ reason: 'code_expired' })
+  function requireFit({ ask, approvedAt }: CodeGrant, { client, params }: TokenRequest): void {
+    if (now() - approvedAt >= codeLifeMs) throw codeRefused({ reason: 'code_expired' })
     if (ask.clientId !== client.id) throw codeRefused({ reason: 'client_mismatch' })
     // OAuth 2.1 leaves it out of the token request; where it comes, it must be the same to the byte (NAT-20).
     const redirectUri = params.get('redirect_uri')
