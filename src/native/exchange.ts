@@ -5,6 +5,7 @@ import type { Families } from '../session/families.ts'
 import { parseHandle } from '../session/handle.ts'
 import { budgetsOf } from '../session/members.ts'
 import type { AgentGrant, Credential, SignedIn } from '../session/session.ts'
+import type { AdmitWithin } from '../store/limiter.ts'
 import { readScopes } from './authorization-request.ts'
 import { tokenAnswer } from './begin-session.ts'
 import { type DelegationLimits, delegationType, isWithin, readDelegationLimits } from './delegation-limits.ts'
@@ -19,10 +20,13 @@ const accessTokenType = 'urn:ietf:params:oauth:token-type:access_token'
 const deepest = 3
 /** How many live in one family, the root among them. */
 const mostMembers = 21
+/** Each leaves a trace in the store for an hour after its end: one that ends and begins them in turn must not fill it. */
+const mostPerMinute = 60
 
 export interface ExchangeDeps {
   readonly families: Families
   readonly resources: Resources
+  readonly admitWithin: AdmitWithin
   readonly audit: Audit
   readonly random: Random
   readonly now: () => number
@@ -32,7 +36,7 @@ export interface ExchangeDeps {
  * The grant of RFC 8693: for a handle, another one that may do less, for an agent. It belongs to the same family: the
  * same tokens, which the agent never sees, and an end no later than that of whoever handed it on.
  */
-export function createExchange({ families, resources, audit, random, now }: ExchangeDeps): Grant {
+export function createExchange({ families, resources, admitWithin, audit, random, now }: ExchangeDeps): Grant {
   async function readSubject({ client, params }: TokenRequest): Promise<SignedIn> {
     if (params.get('subject_token_type') !== accessTokenType) throw new OAuthError('invalid_request', 'The subject token must be a handle.')
     if ((params.get('requested_token_type') ?? accessTokenType) !== accessTokenType || params.has('actor_token')) {
@@ -72,6 +76,7 @@ export function createExchange({ families, resources, audit, random, now }: Exch
       redeemedFrom: request.exchange.clientAddress,
       codeHash: null,
     }
+    await admitWithin([{ kind: 'delegations', perMinute: mostPerMinute, whose: [child.familyId] }])
     const delegation = { scopes, client: clientGrant, agent, lifeMs, address: request.exchange.clientAddress }
     if (!(await families.delegate(parent, child, delegation, mostMembers))) {
       throw new OAuthError('invalid_request', 'So many agents live already, or the session has just ended.', { reason: 'too_many_agents' })

@@ -10,10 +10,11 @@ import { startUpstream, type Upstream } from '../support/upstream.ts'
 /*
  * What happened: an agent that may make five calls and may hand on gave five to each of those that it handed on to, and
  * five more to the next, without end. And whoever an agent handed on to in the moment in which it was revoked, after the
- * look for those behind it and before the ending, lived on.
+ * look for those behind it and before the ending, lived on. And one that began agents and ended
+ * them in turn filled the store with their traces.
  *
- * What holds it now: a call counts against all who stand behind it; and after an ending it is looked for once more who
- * was handed on to, until there is nobody.
+ * What holds it now: a call counts against all who stand behind it; after an ending it is looked for once more who was
+ * handed on to, until there is nobody; and a session begins so many in a minute.
  */
 describe('What an agent hands on', () => {
   let idp: IdentityProvider
@@ -94,5 +95,21 @@ describe('What an agent hands on', () => {
     assert.equal(late.length, 2)
     assert.deepEqual(await Promise.all(late.map(status)), [401, 401])
     assert.equal(await status(root), 200)
+  })
+
+  it('is begun sixty times in a minute at most, for each leaves a trace', async () => {
+    const root = await getHandle(gateway, idp)
+    let begun = 0
+    // A slow machine lets in one more for each second that passes meanwhile.
+    for (let agent = ''; agent !== 'undefined' && begun < 200; agent = await delegate(root, {})) {
+      if (agent !== '') await revoke(agent)
+      begun += 1
+    }
+
+    assert.ok(begun > 60 && begun < 200, String(begun))
+    assert.ok(gateway.audit.some(({ reason }) => reason === 'rate_delegations'))
+    assert.notEqual(await delegate(await getHandle(gateway, idp), {}), 'undefined')
+    gateway.clock.advance(60_000)
+    assert.notEqual(await delegate(root, {}), 'undefined')
   })
 })
