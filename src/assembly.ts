@@ -197,7 +197,8 @@ export function assemble(config: GatewayConfig, deps: GatewayDeps): Assembly {
     now,
     random,
   }
-  const nativeEndpoints = native === null ? null : createNativeEndpoints(config, native, { ...parts, members, store, sealing, log }, stages)
+  const nativeEndpoints =
+    native === null ? null : createNativeEndpoints(config, native, { ...parts, members, index, store, sealing, log }, stages)
   const endpoints = createEndpoints(config, { ...parts, nativeLeg: nativeEndpoints?.leg ?? null }, stages)
   const sessions: SessionAdmin = {
     list: list.ofUser,

@@ -1,5 +1,6 @@
 import type { Request, RequestHandler, Response } from 'express'
 import { type AttemptCookies, isAttemptId } from '../auth/attempt-cookies.ts'
+import { readLoginParams } from '../auth/login-params.ts'
 import { requireNavigation, requireOwnPage } from '../auth/navigation.ts'
 import { personName } from '../auth/person-name.ts'
 import { isSame, type Proofs } from '../auth/proofs.ts'
@@ -128,8 +129,9 @@ export function createApproval(deps: ApprovalDeps): Readonly<Record<'show' | 'de
     deps.cookies.clear(res, ticket.id)
     const provider = config.identityProviders.find(({ id }) => id === attempt.provider)
     if (provider === undefined) throw new GatewayError('attempt_unknown', 'the provider is configured no more', { reason: 'no_attempt' })
-    // Without it a provider that remembers the person would bring them straight back.
-    await deps.begin(req, res, provider, ask, { params: { prompt: 'select_account' }, isSilent: false })
+    // Without the prompt a provider that remembers the person would bring them straight back.
+    const asked = { prompt: 'select_account', max_age: attempt.maxAge?.toString() ?? '', acr_values: attempt.acrValues ?? '' }
+    await deps.begin(req, res, provider, ask, readLoginParams(new URLSearchParams(asked), provider))
   }
 
   /** As it came: decoded, several spellings would name one attempt. */

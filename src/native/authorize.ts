@@ -39,8 +39,8 @@ export interface AuthorizeDeps extends BeginDeps {
  * GET, POST /oauth/authorize: begins a sign-in of its own for a native client, in this browser. A browser session is
  * neither read, made nor ended: who is signed in at the provider is for the approval page to show.
  *
- * @throws {GatewayError} to be shown on a page, as long as nobody knows where an answer may go: `bad_request` (NAT-09),
- *   `navigation_required`. What comes after is told to the client.
+ * @throws {OAuthError | GatewayError} to be shown on a page, as long as nobody knows where an answer may go (NAT-09). What
+ *   comes after is told to the client.
  */
 export function createAuthorize(deps: AuthorizeDeps): RequestHandler {
   const { config, requests, pushed, answer } = deps
@@ -48,9 +48,9 @@ export function createAuthorize(deps: AuthorizeDeps): RequestHandler {
   return async function authorize(req, res) {
     requireNavigation(req)
     const { target } = exchangeOf(res)
-    const sent = onPage(() => (req.method === 'POST' ? readBodyParams(req) : readOAuthParams(target.query)))
+    const sent = req.method === 'POST' ? readBodyParams(req) : readOAuthParams(target.query)
     const { params, take } = await findRequest(sent)
-    const addressed = onPage(() => requests.address(params))
+    const addressed = requests.address(params)
     const to = { ...addressed, responseMode: modeOf(params) }
     try {
       const ask = requests.read(params, addressed)

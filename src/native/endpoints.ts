@@ -15,8 +15,9 @@ import { resourceMetadataPath } from '../http/handle-challenge.ts'
 import type { Log } from '../ops/log.ts'
 import type { Members } from '../session/members.ts'
 import type { Sealing } from '../session/sealing.ts'
+import type { SessionIndex } from '../session/session-index.ts'
 import type { Store } from '../store/store.ts'
-import { createAnswerError } from './answer-error.ts'
+import { createAnswerError, toPageError } from './answer-error.ts'
 import { createApproval } from './approval.ts'
 import { createRequestReader } from './authorization-request.ts'
 import { createAuthorize, createBegin } from './authorize.ts'
@@ -38,6 +39,7 @@ import { createToken, type Grant } from './token.ts'
 /** The long-lived parts that the authorization server works with. */
 export interface NativeParts extends Omit<EndpointParts, 'nativeLeg'> {
   readonly members: Members
+  readonly index: SessionIndex
   readonly store: Store
   readonly sealing: Sealing
   readonly log: Log
@@ -102,7 +104,7 @@ export function createNativeEndpoints(
     const { exchange, ...visit } = visitOf(res)
     if (isForPrograms(exchange.target)) return answerError(res, error)
     const isNavigation = exchange.isNavigation || isFormNavigation(req)
-    stages.refuse(req, res, { ...visit, exchange: { ...exchange, isNavigation }, route: undefined }, error)
+    stages.refuse(req, res, { ...visit, exchange: { ...exchange, isNavigation }, route: undefined }, toPageError(error))
   })
 
   app.endpoint(serverMetadataPath, 'GET, HEAD', { get: [createServerMetadata(config, native, [...grants.keys()])] })
