@@ -19,7 +19,7 @@ import type { Begin } from './authorize.ts'
 import type { Conclude } from './conclude.ts'
 import { matchingCode } from './matching-code.ts'
 import { foreign, requireOwnForm } from './own-form.ts'
-import { onPage, readBodyParams } from './read-form.ts'
+import { readBodyParams } from './read-form.ts'
 import { describeDestination } from './redirects.ts'
 
 export interface ApprovalDeps {
@@ -105,7 +105,7 @@ export function createApproval(deps: ApprovalDeps): Readonly<Record<'show' | 'de
   const decide: RequestHandler = async (req, res) => {
     requireNavigation(req)
     noteVisit(res, { signInPath: null })
-    const form = onPage(() => readBodyParams(req))
+    const form = readBodyParams(req)
     requireOwnForm(req, native.origin.href)
     const parked = await findParked(req, idOf(res))
     if (!deps.proofs.isApprovalToken(parked.ticket, form.get('form_token'))) throw foreign({ reason: 'form_token' })

@@ -17,7 +17,7 @@ import { type RequestReader, readResponseMode } from './authorization-request.ts
 import type { ClientAnswer } from './client-answer.ts'
 import { OAuthError } from './oauth-error.ts'
 import type { PushedRequests } from './pushed-requests.ts'
-import { onPage, readBodyParams, readOAuthParams } from './read-form.ts'
+import { readBodyParams, readOAuthParams } from './read-form.ts'
 
 export interface BeginDeps {
   readonly config: GatewayConfig

@@ -12,7 +12,7 @@ import { devicePage } from '../pages/device-page.ts'
 import type { Begin } from './authorize.ts'
 import type { DeviceRequests } from './device-requests.ts'
 import { requireOwnForm } from './own-form.ts'
-import { onPage, readBodyParams, readOAuthParams } from './read-form.ts'
+import { readBodyParams, readOAuthParams } from './read-form.ts'
 
 /** What a person mistypes; whoever needs more in a minute is guessing (RFC 8628 §5.1). */
 export const mostWrongCodes = 5
@@ -47,7 +47,7 @@ export function createDevicePage(deps: DevicePageDeps): Readonly<Record<'show' |
   /** GET /device. */
   const show: RequestHandler = (req, res) => {
     requireNavigation(req)
-    const params = onPage(() => readOAuthParams(exchangeOf(res).target.query))
+    const params = readOAuthParams(exchangeOf(res).target.query)
     form(res, { userCode: (params.get('user_code') ?? '').slice(0, longestTyped) })
   }
 
@@ -58,7 +58,7 @@ export function createDevicePage(deps: DevicePageDeps): Readonly<Record<'show' |
     const { exchange, trail } = visitOf(res)
     requireOwnForm(req, native.origin.href)
     if (brake.isOver(exchange.clientAddress)) throw new GatewayError('too_many_requests', 'too many wrong codes of this address')
-    const params = onPage(() => readBodyParams(req))
+    const params = readBodyParams(req)
     const ask = await devices.find((params.get('user_code') ?? '').slice(0, longestTyped))
     if (ask === null) {
       brake.count(exchange.clientAddress)

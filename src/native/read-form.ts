@@ -1,5 +1,4 @@
 import type { Request } from 'express'
-import { GatewayError } from '../errors.ts'
 import { OAuthError } from './oauth-error.ts'
 
 /** May stand more than once (RFC 8707 §2, RFC 8693 §2.1). */
@@ -24,19 +23,4 @@ export function readOAuthParams(text: string): URLSearchParams {
 /** The same, of a body that `readCallbackForm` has read. */
 export function readBodyParams(req: Request): URLSearchParams {
   return readOAuthParams(String(req.body ?? ''))
-}
-
-/**
- * Reads where the person is to be told of a mistake, on a page: no client waits for the answer, or nobody knows yet whether
- * it is one.
- *
- * @throws {GatewayError} `bad_request` in place of an OAuthError
- */
-export function onPage<Result>(read: () => Result): Result {
-  try {
-    return read()
-  } catch (error) {
-    if (!(error instanceof OAuthError)) throw error
-    throw new GatewayError('bad_request', error.message, error.reason === undefined ? {} : { reason: error.reason })
-  }
 }

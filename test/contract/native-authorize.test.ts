@@ -93,7 +93,7 @@ describe('GET /oauth/authorize', () => {
         assert.equal(
           to.searchParams.get('error'),
           / (\w+)|^(\w+)/
-            .exec(name.replace(/^(NAT-\d+ |A-\d+ )*/, ' '))
+            .exec(name.replace(/^([A-Z]+-\d+ )*/, ' '))
             ?.slice(1)
             .find(Boolean),
         )
