@@ -32,7 +32,7 @@ export function createLoad({ folder, host }: { readonly folder: string; readonly
 
   async function write(subject: Subject, path: string): Promise<string> {
     const file = join(folder, `load-${scripts.size}.lua`)
-    await writeFile(file, describeLoad(host, path, subject.cookies))
+    await writeFile(file, describeLoad(host, path, subject))
     return file
   }
 
@@ -104,7 +104,7 @@ export const browserHeaders = {
 }
 
 /** Builds all requests once: what wrk does for each is then an index and a lookup. */
-function describeLoad(host: string, path: string, cookies: readonly string[]): string {
+function describeLoad(host: string, path: string, { cookies, header = 'Cookie' }: Subject): string {
   const headers = { Host: host, Referer: `https://${host}/orders`, ...browserHeaders }
   const lines = Object.entries(headers).map(([name, value]) => `  headers[${quote(name)}] = ${quote(value)}`)
   return `local cookies = {${cookies.map(quote).join(',')}}
@@ -113,7 +113,7 @@ function init()
   local headers = {}
 ${lines.join('\n')}
   for index, cookie in ipairs(cookies) do
-    headers['Cookie'] = cookie
+    headers[${quote(header)}] = cookie
     requests[index] = wrk.format('GET', ${quote(path)}, headers)
   end
 end

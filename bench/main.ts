@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util'
 import { bodies } from './parts/bodies.ts'
+import { handles } from './parts/handles.ts'
 import { latency } from './parts/latency.ts'
 import { memory } from './parts/memory.ts'
 import type { Outcome, Part } from './parts/part.ts'
@@ -10,7 +11,7 @@ import { requirePrograms } from './programs.ts'
 import { describeMachine, formatReport, listMissed, type Report } from './report.ts'
 import { onStand } from './stand.ts'
 
-const allParts: Readonly<Record<string, Part>> = { throughput, latency, bodies, 'web-sockets': webSockets, revocation, memory }
+const allParts: Readonly<Record<string, Part>> = { throughput, handles, latency, bodies, 'web-sockets': webSockets, revocation, memory }
 
 const only = { type: 'string', default: Object.keys(allParts).join(',') } as const
 

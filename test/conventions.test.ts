@@ -75,6 +75,22 @@ describe('the walls', () => {
     assert.deepEqual(strays, [])
   })
 
+  it('keep the command-line client on its own side: of the gateway it knows leaves alone', () => {
+    const leaves = ['config/durations.ts', 'config/hosts.ts', 'config/mistakes.ts', 'http/iso-time.ts', 'native/matching-code.ts']
+    const allowed = (target: string) =>
+      target.startsWith('src/cli/native/') ||
+      target === 'src/cli/terminal.ts' ||
+      target.startsWith('src/pages/') ||
+      leaves.includes(target.slice('src/'.length))
+
+    const intruders = sources
+      .filter(file => file.startsWith('src/cli/native/'))
+      .flatMap(importsOf)
+      .filter(found => (isRelative(found) ? !allowed(resolve(found)) : !isBuiltin(found.specifier)))
+
+    assert.deepEqual(intruders.map(describeImport), [])
+  })
+
   it('keep the gateway from all but those who start one', () => {
     const starters = ['src/running.ts', 'src/sallyport.ts', 'src/testing/', 'src/demo/', 'src/cli/', 'test/', 'bench/']
 

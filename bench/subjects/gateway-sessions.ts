@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { createCredential, formatCredential } from '../../src/session/credential.ts'
 import { createFamilies } from '../../src/session/families.ts'
+import { formatHandle } from '../../src/session/handle.ts'
 import { createSealing } from '../../src/session/sealing.ts'
 import type { SignIn } from '../../src/session/session.ts'
 import { createSessionIndex } from '../../src/session/session-index.ts'
@@ -23,15 +24,19 @@ export interface SessionsOptions {
   /** The origin that the sessions belong to. */
   readonly origin: string
   readonly cookieName: string
+  /** The native client that has them, by handles; null for browsers. */
+  readonly clientId: string | null
 }
 
 /**
  * Begins sessions as a sign-in would, sealed as in production, with 3 KiB of tokens each.
  *
- * @returns the Cookie header of each
+ * @returns the Cookie header of each, or the Authorization header of each handle
  */
 export async function makeSessions(options: SessionsOptions): Promise<readonly string[]> {
-  const { redisUrl, namespace, secrets, origin, cookieName } = options
+  const { redisUrl, namespace, secrets, origin, cookieName, clientId } = options
+  const grant = { name: 'Bench', resources: null, scopes: ['orders.read'], redeemedFrom: '127.0.0.1', codeHash: null }
+  const client = clientId === null ? {} : { client: { id: clientId, ...grant } }
   const hour = 3_600_000
   const store = createRedisStore({ url: redisUrl, namespace })
   const families = createFamilies({
@@ -49,8 +54,9 @@ export async function makeSessions(options: SessionsOptions): Promise<readonly s
     const cookies: string[] = []
     for (let index = 0; index < options.count; index += 1) {
       const credential = createCredential(randomBytes)
-      await families.create(credential, describeSignIn(index), { origin, device: 'Firefox on Linux', address: '127.0.0.1' })
-      cookies.push(`${cookieName}=${signCookie(formatCredential(credential), secrets.cookieKey)}`)
+      await families.create(credential, describeSignIn(index), { origin, device: 'Firefox on Linux', address: '127.0.0.1', ...client })
+      const cookie = `${cookieName}=${signCookie(formatCredential(credential), secrets.cookieKey)}`
+      cookies.push(clientId === null ? cookie : `Bearer ${formatHandle(credential)}`)
     }
     return cookies
   } finally {

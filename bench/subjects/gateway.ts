@@ -11,6 +11,8 @@ import type { Surroundings } from './subject.ts'
 export interface GatewayFleet {
   /** Begins sessions that all of them take; gives their Cookie headers. */
   makeSessions(count: number): Promise<readonly string[]>
+  /** The same for a native client; gives their Authorization headers. */
+  makeHandles(count: number): Promise<readonly string[]>
   /**
    * Starts one more.
    *
@@ -21,6 +23,7 @@ export interface GatewayFleet {
 
 const namespace = 'bench'
 const cookieName = '__Host-Http-sallyport'
+const clientId = 'bench'
 const thisCheckout = fileURLToPath(new URL('../..', import.meta.url))
 
 /** Gateways run as in production: the built program, every check on, an https origin behind a proxy that ends TLS. */
@@ -34,8 +37,10 @@ export function createGatewayFleet(surroundings: Surroundings): GatewayFleet {
     BENCH_CLIENT_SECRET: 'unused'.repeat(6),
   }
 
+  const sessions = { redisUrl, namespace, secrets, origin: `https://${host}`, cookieName }
   return {
-    makeSessions: count => makeSessions({ count, redisUrl, namespace, secrets, origin: `https://${host}`, cookieName }),
+    makeSessions: count => makeSessions({ count, ...sessions, clientId: null }),
+    makeHandles: count => makeSessions({ count, ...sessions, clientId }),
 
     async start(checkout = thisCheckout) {
       const port = await findPort()
@@ -81,6 +86,7 @@ function describe({ host, upstreamPort, livePort, redisUrl }: Surroundings, port
       { path: '/api', upstream: `http://127.0.0.1:${upstreamPort}`, ...rules },
       { path: paths.live, upstream: `http://127.0.0.1:${livePort}`, websocket: {}, ...rules },
     ],
+    native: { clients: { [clientId]: { name: 'Bench', redirects: ['loopback'], scopes: ['orders.read'] } } },
     log: { level: 'warn' },
   }
 }

@@ -4,8 +4,10 @@ import type { Program } from '../programs.ts'
 export interface Subject {
   readonly name: string
   readonly program: Program
-  /** The Cookie headers of its sessions; requests go round them. */
+  /** The Cookie headers of its sessions, or the Authorization headers of native clients'; requests go round them. */
   readonly cookies: readonly string[]
+  /** What brings them; Cookie unless something else is said. */
+  readonly header?: 'Cookie' | 'Authorization'
 }
 
 /** What all subjects of a run have in common. */

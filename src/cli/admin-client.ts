@@ -3,7 +3,7 @@ import { printable } from '../config/mistakes.ts'
 import { readText } from '../config/outside.ts'
 import { CommandError, exitCode, UsageError } from './terminal.ts'
 
-/** How a command is told which gateway, declared for `parseArgs`. The token is no option: others can read a command line. */
+/** How a command is told which admin port, declared for `parseArgs`. The token is no option: others can read a command line. */
 export const adminOptions = { admin: { type: 'string' }, 'token-file': { type: 'string' } } as const
 
 /** Longer than a store that is away takes to be noticed. */
@@ -55,9 +55,7 @@ export function openAdmin(given: { readonly admin?: string; readonly 'token-file
 }
 
 function readOrigin(admin: string | undefined): string {
-  if (admin === undefined) {
-    throw new UsageError('which gateway? Give --admin URL. The session that `sallyport login` keeps comes with native clients')
-  }
+  if (admin === undefined) throw new UsageError('which gateway? Give the URL of its admin port: --admin URL')
   const url = URL.parse(admin)
   const problem = httpsProblem(admin)
   if (problem !== null) throw new UsageError(`--admin ${problem}: the token would travel in clear`)

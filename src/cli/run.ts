@@ -15,6 +15,13 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   'secrets status': async () => (await import('./secrets.ts')).showSecrets,
   'sessions ls': async () => (await import('./sessions.ts')).listSessions,
   'sessions revoke': async () => (await import('./sessions.ts')).revokeSessions,
+  login: async () => (await import('./native/login.ts')).login,
+  logout: async () => (await import('./native/logout.ts')).logout,
+  status: async () => (await import('./native/status.ts')).status,
+  token: async () => (await import('./native/token.ts')).token,
+  curl: async () => (await import('./native/curl.ts')).curl,
+  run: async () => (await import('./native/run-command.ts')).runCommand,
+  'exec-credential': async () => (await import('./native/exec-credential.ts')).execCredential,
 }
 
 /**
@@ -35,7 +42,9 @@ async function dispatch(args: readonly string[], terminal: Terminal): Promise<nu
   const firstOption = args.findIndex(arg => arg.startsWith('-'))
   const words = firstOption === -1 ? args : args.slice(0, firstOption)
   const name = [words.slice(0, 2).join(' '), words[0] ?? ''].find(candidate => Object.hasOwn(commands, candidate))
-  if (args[0] === '--version' || args.includes('--help') || args.includes('-h')) {
+  // What follows `--` belongs to another program.
+  const ours = args.includes('--') ? args.slice(0, args.indexOf('--')) : args
+  if (args[0] === '--version' || ours.includes('--help') || ours.includes('-h')) {
     terminal.print(args[0] === '--version' ? version : usageOf(name ?? words.join(' ')))
     return exitCode.ok
   }

@@ -1,24 +1,26 @@
 import { parseArgs } from 'node:util'
-import { adminOptions, openAdmin } from './admin-client.ts'
+import { type AdminClient, adminOptions, openAdmin } from './admin-client.ts'
+import { openOwnSessions } from './native/own-sessions.ts'
+import { gatewayOptions } from './native/profiles.ts'
 import { sessionTable } from './session-table.ts'
 import { CommandError, exitCode, printJson, type Terminal, UsageError } from './terminal.ts'
 
-const userOptions = { provider: { type: 'string' }, sub: { type: 'string' } } as const
+const userOptions = { ...gatewayOptions, ...adminOptions, provider: { type: 'string' }, sub: { type: 'string' } } as const
 const user = '--provider P --sub S'
 
-/** `sallyport sessions ls`: a user's sessions, as a table or as the gateway says it. */
+/** `sallyport sessions ls`: one's own sessions, or as an administrator a user's, as a table or as the gateway says it. */
 export async function listSessions(args: readonly string[], terminal: Terminal): Promise<number> {
   const { values } = parseArgs({
     args: [...args],
-    options: { ...adminOptions, ...userOptions, json: { type: 'boolean', default: false } },
+    options: { ...userOptions, json: { type: 'boolean', default: false } },
   })
-  const admin = openAdmin(values, terminal.env)
+  const admin = adminOf(values, terminal)
   const query = userQuery(values)
-  if (query === null) throw new UsageError(`whose sessions? Give ${user}`)
+  if (admin !== null && query === null) throw new UsageError(`whose sessions? Give ${user}`)
 
-  const { body, at } = await admin.call('GET', `/admin/sessions${query}`)
+  const { body, at } = await (admin?.call('GET', `/admin/sessions${query}`) ?? (await openOwnSessions(values, terminal)).list())
   const table = sessionTable(body, at)
-  if (table === null) throw new CommandError('the answer is not a list of sessions: is this the admin port of a gateway?', exitCode.other)
+  if (table === null) throw new CommandError('the answer is not a list of sessions: is this a gateway?', exitCode.other)
   const [head = '', ...rows] = table
   if (values.json) printJson(terminal, body)
   else if (rows.length === 0) terminal.remark('no sessions')
@@ -30,12 +32,18 @@ export async function listSessions(args: readonly string[], terminal: Terminal):
 export async function revokeSessions(args: readonly string[], terminal: Terminal): Promise<number> {
   const { values, positionals } = parseArgs({
     args: withIdsLast(args),
-    options: { ...adminOptions, ...userOptions },
+    options: userOptions,
     allowPositionals: true,
   })
-  const admin = openAdmin(values, terminal.env)
+  const admin = adminOf(values, terminal)
   const query = userQuery(values)
   const [sessionId, ...more] = positionals
+  if (admin === null) {
+    if (sessionId === undefined || more.length > 0) throw new UsageError('which session? Give one SESSION_ID of sallyport sessions ls')
+    await (await openOwnSessions(values, terminal)).revoke(sessionId)
+    terminal.print('1 session ended')
+    return exitCode.ok
+  }
   if (more.length > 0 || (sessionId === undefined) === (query === null)) {
     throw new UsageError(`which sessions? Give one SESSION_ID, or ${user} for all of a user's`)
   }
@@ -51,6 +59,15 @@ export async function revokeSessions(args: readonly string[], terminal: Terminal
   if (!Number.isInteger(revoked)) throw new CommandError('the answer does not say how many sessions ended', exitCode.other)
   terminal.print(`${revoked} session${revoked === 1 ? '' : 's'} ended`)
   return exitCode.ok
+}
+
+/** The way in by the admin port; null for one's own sessions, by the stored handle. */
+function adminOf(values: { readonly [Name in keyof typeof userOptions]?: string }, { env }: Terminal): AdminClient | null {
+  if (values.admin !== undefined) return openAdmin(values, env)
+  const given = (['provider', 'sub', 'token-file'] as const).find(name => values[name] !== undefined)
+  if (given !== undefined)
+    throw new UsageError(`--${given} is for administrators: give --admin URL as well, or leave it out for your own sessions`)
+  return null
 }
 
 /** One id in 64 begins with a dash, and would pass for options; no option of ours has the length of one (22). */

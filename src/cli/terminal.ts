@@ -20,7 +20,18 @@ export class UsageError extends Error {
 }
 
 /** Contract.md section 11. */
-export const exitCode = { ok: 0, other: 1, usageOrConfig: 2, denied: 3, unreachable: 6 } as const
+export const exitCode = {
+  ok: 0,
+  other: 1,
+  usageOrConfig: 2,
+  denied: 3,
+  loginNeeded: 4,
+  timedOut: 5,
+  unreachable: 6,
+  notStored: 7,
+  securityStop: 8,
+  interrupted: 130,
+} as const
 
 /** What a command could not do, in a sentence for the person, and the exit code that says so to a program. */
 export class CommandError extends Error {

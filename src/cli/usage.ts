@@ -1,3 +1,5 @@
+import { gatewayUsage, nativeUsages } from './native/usages.ts'
+
 const configOption = `  --config FILE   a configuration file; may be given several times: maps merge, lists replace.
                   Without it, the files named in SALLYPORT_CONFIG`
 
@@ -62,23 +64,29 @@ Lists the keys and secrets that a gateway has read from files, and how long ago 
 ${adminOptions}
   --json          the gateway's answer as JSON`,
 
-  'sessions ls': `Usage: sallyport sessions ls --admin URL --provider P --sub S [--token-file FILE] [--json]
+  'sessions ls': `Usage: sallyport sessions ls [--gateway URL] [--profile P] [--json]
+       sallyport sessions ls --admin URL --provider P --sub S [--token-file FILE] [--json]
 
-Lists the sessions of a user, the newest first.
+Lists your own sessions, or as an administrator those of a user, the newest first.
 
+${gatewayUsage}
 ${adminOptions}
   --provider P    the provider's name in the configuration
   --sub S         the user's id there
   --json          the gateway's answer as JSON`,
 
-  'sessions revoke': `Usage: sallyport sessions revoke --admin URL [--token-file FILE] SESSION_ID
+  'sessions revoke': `Usage: sallyport sessions revoke [--gateway URL] [--profile P] SESSION_ID
+       sallyport sessions revoke --admin URL [--token-file FILE] SESSION_ID
        sallyport sessions revoke --admin URL [--token-file FILE] --provider P --sub S
 
-Ends one session, with those that were delegated from it, or all sessions of a user.
+Ends one session, with those that were delegated from it, or as an administrator all sessions of a user.
 
+${gatewayUsage}
 ${adminOptions}
   --provider P    the provider's name in the configuration
   --sub S         the user's id there`,
+
+  ...nativeUsages,
 }
 
 const overview = `Usage: sallyport <command> [options]
@@ -91,13 +99,22 @@ const overview = `Usage: sallyport <command> [options]
   config explain    say what will happen to a request
   keys generate     print a new key for cookies, sealing or assertions, or a token for administrators
   secrets status    say how old keys and secrets are, as an administrator
-  sessions ls       list a user's sessions, as an administrator
+  sessions ls       list your sessions, or as an administrator a user's
   sessions revoke   end them
+
+  login             sign in to a gateway
+  logout            sign out again
+  status            say who is signed in, and for how long
+  token             print the handle, for a script
+  curl              call the gateway with it
+  run               run a command with a lesser handle of its own
+  exec-credential   give kubectl the handle
 
   --help            after a command: its options
   --version         the version
 
-Exit codes: 0 ok, 1 other, 2 usage or configuration, 3 denied, 6 gateway unreachable.`
+Exit codes: 0 ok, 1 other, 2 usage or configuration, 3 denied, 4 login needed, 5 timed out, 6 gateway unreachable,
+7 credential could not be stored, 8 stopped for security, 130 Ctrl-C; of run and curl the command's.`
 
 /** How to call a command; the overview for any other name, or those commands that begin with it. */
 export function usageOf(name: string): string {

@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
 import { z } from 'zod'
+import { durationForm, parseDuration } from './durations.ts'
 import { httpsProblem, originProblem } from './hosts.ts'
 import { secrets } from './references.ts'
 
@@ -39,20 +40,13 @@ export function whole(min: number, max: number) {
   )
 }
 
-const msPerUnit = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
-
 /** Written `30s`, `15m`, `12h`, `7d`; milliseconds once read. The bounds are written the same way. */
 export function duration(min: string, max: string) {
   return z
     .string({ error: 'needs a unit: write a duration such as 500ms, 30s, 15m, 12h or 7d' })
-    .regex(/^(0|[1-9][0-9]{0,8})(ms|s|m|h|d)$/, { error: 'must be a whole number and a unit: 500ms, 30s, 15m, 12h or 7d' })
+    .regex(durationForm, { error: 'must be a whole number and a unit: 500ms, 30s, 15m, 12h or 7d' })
     .transform(parseDuration)
     .refine(ms => ms >= parseDuration(min) && ms <= parseDuration(max), { error: `must be from ${min} to ${max}` })
-}
-
-function parseDuration(written: string): number {
-  const unit = written.replace(/\d+/, '') as keyof typeof msPerUnit
-  return Number.parseInt(written, 10) * msPerUnit[unit]
 }
 
 const bytesPerUnit = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 }

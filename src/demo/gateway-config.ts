@@ -60,7 +60,7 @@ export function describeGateway(parts: Parts) {
     native: {
       clients: {
         cli: {
-          name: 'Demo command line',
+          name: 'Sallyport CLI',
           redirects: ['loopback'],
           scopes: ['orders.read', 'orders.write', 'sessions'],
           device: true,

@@ -18,6 +18,9 @@ export async function demo(args: readonly string[]): Promise<void> {
   await running.close()
 }
 
+/** How the commands are called from the repository, which is where the demo is. */
+const program = 'npx node src/cli/main.ts'
+
 function describe(running: Demo): string {
   return `${running.parts.gateway}
 
@@ -27,7 +30,13 @@ Try:  sign in, call the API, search the page for a token
       watch the access token (60 s) being renewed while you keep calling
       ${running.parts.provider}/letter leads to a protected page from another site
       sign in as bob, and open ${running.parts.gateway}/ops
-      ${describePrograms(running)}
+
+In another terminal, as a command-line program:
+      ${program} login --gateway ${running.parts.gateway}
+      ${program} curl /api/orders
+
+As an MCP client: its server is ${running.parts.gateway}/mcp, its client id mcp.
+All of them stand at ${running.parts.gateway}/auth/account, and can be ended there.
 
 Everything is in memory and on this machine. Ctrl-C ends it. What follows is the gateway's audit.`
 }
@@ -40,13 +49,6 @@ function describeRest(running: Demo): string {
 ${describePeople(running)}
 
 Its secrets are new, in .dev/. Ctrl-C ends the provider, the API and the page.`
-}
-
-/** The same endpoints without a browser's session: docs/native-clients.md. */
-function describePrograms({ parts: { gateway } }: Demo): string {
-  return `give an MCP client ${gateway}/mcp and the client id mcp
-      let a program in: any OAuth library finds its way from ${gateway}, with the client id cli
-      see both at ${gateway}/auth/account, and end them there`
 }
 
 function describePeople({ people }: Demo): string {

@@ -6,7 +6,7 @@ import { pageHeaders, renderSignOut, renderTrouble } from './provider-pages.ts'
 
 export interface ProviderOptions {
   /** The gateway, as the provider knows it. */
-  readonly client: { readonly id: string; readonly secret: string; readonly origin: string }
+  readonly client: { readonly id: string; readonly secret: string; readonly origin: string; readonly redirectUris?: readonly string[] }
   readonly people: readonly Person[]
   /** The API that access tokens are made for: their `aud`. */
   readonly audience: string
@@ -27,7 +27,7 @@ export function configureProvider(options: ProviderOptions, signingKey: object):
         client_id: client.id,
         client_secret: client.secret,
         client_name: 'Sallyport demo',
-        redirect_uris: [`${client.origin}/auth/callback/demo`],
+        redirect_uris: [...(client.redirectUris ?? [`${client.origin}/auth/callback/demo`])],
         post_logout_redirect_uris: [`${client.origin}/auth/logged-out`],
         grant_types: ['authorization_code', 'refresh_token'],
         response_types: ['code'],

@@ -24,11 +24,19 @@ export function createAnswerError({ audit, log }: { readonly audit: Audit; reado
   }
 }
 
+/** What is wrong with a request of a person, and not of a program: they see a page of ours. */
+export function toPageError(error: unknown): unknown {
+  if (!(error instanceof OAuthError)) return error
+  return new GatewayError('bad_request', error.message, reasonOf(error))
+}
+
 /** What of ours has another name for native clients. */
 export function toOAuthError(error: unknown): OAuthError {
   if (error instanceof OAuthError) return error
   if (!(error instanceof GatewayError)) return new OAuthError('server_error', 'Something went wrong on our side.', { status: 500 })
   const { status, title, retryAfterSeconds } = describeError(error.code)
+  // The sign-in that was approved is over: a program must begin anew, as after any code that cannot be redeemed.
+  if (error.code === 'session_revoked') return new OAuthError('invalid_grant', title, reasonOf(error))
   const headers = { ...error.headers, ...(retryAfterSeconds === undefined ? {} : { 'retry-after': String(retryAfterSeconds) }) }
   return new OAuthError(nameOf(error), title, { status, headers, ...reasonOf(error) })
 }

@@ -1,5 +1,6 @@
 import type { Request, RequestHandler, Response } from 'express'
 import { type AttemptCookies, isAttemptId } from '../auth/attempt-cookies.ts'
+import { readLoginParams } from '../auth/login-params.ts'
 import { requireNavigation, requireOwnPage } from '../auth/navigation.ts'
 import { personName } from '../auth/person-name.ts'
 import { isSame, type Proofs } from '../auth/proofs.ts'
@@ -49,7 +50,7 @@ interface Parked {
  * The approval: what a native client gets, the person has said yes to, each time and in the browser in which they have
  * signed in (RFC 8252 §8.6). What the page shows is what was parked; nothing of it comes back with the form.
  */
-export function createApproval(deps: ApprovalDeps) {
+export function createApproval(deps: ApprovalDeps): Readonly<Record<'show' | 'decide' | 'switchAccount', RequestHandler>> {
   const { config, native } = deps
   const base = `${config.paths.native}/approve`
 
@@ -100,7 +101,7 @@ export function createApproval(deps: ApprovalDeps) {
   /**
    * POST /oauth/approve/{attempt}: the person's answer, once.
    *
-   * @throws {GatewayError} `cross_site_refused`, `attempt_unknown`, `attempt_replayed`, `store_unavailable`
+   * @throws {GatewayError} `bad_request`, `cross_site_refused`, `attempt_unknown`, `attempt_replayed`, `store_unavailable`
    */
   const decide: RequestHandler = async (req, res) => {
     requireNavigation(req)
@@ -129,8 +130,9 @@ export function createApproval(deps: ApprovalDeps) {
     deps.cookies.clear(res, ticket.id)
     const provider = config.identityProviders.find(({ id }) => id === attempt.provider)
     if (provider === undefined) throw new GatewayError('attempt_unknown', 'the provider is configured no more', { reason: 'no_attempt' })
-    // Without it a provider that remembers the person would bring them straight back.
-    await deps.begin(req, res, provider, ask, { params: { prompt: 'select_account' }, isSilent: false })
+    // Without the prompt a provider that remembers the person would bring them straight back.
+    const asked = { prompt: 'select_account', max_age: attempt.maxAge?.toString() ?? '', acr_values: attempt.acrValues ?? '' }
+    await deps.begin(req, res, provider, ask, readLoginParams(new URLSearchParams(asked), provider))
   }
 
   /** As it came: decoded, several spellings would name one attempt. */

@@ -39,8 +39,8 @@ export interface AuthorizeDeps extends BeginDeps {
  * GET, POST /oauth/authorize: begins a sign-in of its own for a native client, in this browser. A browser session is
  * neither read, made nor ended: who is signed in at the provider is for the approval page to show.
  *
- * @throws {GatewayError} to be shown on a page, as long as nobody knows where an answer may go: `bad_request` (NAT-09),
- *   `navigation_required`, `too_many_requests`. What comes after is told to the client.
+ * @throws {OAuthError | GatewayError} to be shown on a page, as long as nobody knows where an answer may go (NAT-09). What
+ *   comes after is told to the client.
  */
 export function createAuthorize(deps: AuthorizeDeps): RequestHandler {
   const { config, requests, pushed, answer } = deps
@@ -48,9 +48,9 @@ export function createAuthorize(deps: AuthorizeDeps): RequestHandler {
   return async function authorize(req, res) {
     requireNavigation(req)
     const { target, clientAddress } = exchangeOf(res)
-    const sent = await onPage(async () => (req.method === 'POST' ? readBodyParams(req) : readOAuthParams(target.query)))
+    const sent = req.method === 'POST' ? readBodyParams(req) : readOAuthParams(target.query)
     const { params, take } = await findRequest(sent)
-    const addressed = await onPage(() => requests.address(params, clientAddress))
+    const addressed = await requests.address(params, clientAddress)
     const to = { ...addressed, responseMode: modeOf(params) }
     try {
       const ask = requests.read(params, addressed)
@@ -124,14 +124,4 @@ function modeOf(params: URLSearchParams): CodeAnswer['responseMode'] {
 function only(params: URLSearchParams, name: string): URLSearchParams {
   const value = params.get(name)
   return new URLSearchParams(value === null ? {} : { [name]: value })
-}
-
-/** What cannot be told to the client, because nobody knows yet whether it is one. */
-async function onPage<Result>(run: () => Promise<Result>): Promise<Result> {
-  try {
-    return await run()
-  } catch (error) {
-    if (!(error instanceof OAuthError)) throw error
-    throw new GatewayError('bad_request', error.message, error.reason === undefined ? {} : { reason: error.reason })
-  }
 }

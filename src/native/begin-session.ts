@@ -6,6 +6,7 @@ import { hashSecret, isBase64Url, type Random, randomToken, rootMember, secretFi
 import type { Families } from '../session/families.ts'
 import { formatHandle } from '../session/handle.ts'
 import type { Beginning, Credential, SignIn } from '../session/session.ts'
+import type { SessionIndex } from '../session/session-index.ts'
 import type { Admit } from '../tokens/admit.ts'
 import type { Endings } from '../tokens/endings.ts'
 import { OAuthError } from './oauth-error.ts'
@@ -41,6 +42,7 @@ export interface Approved {
   readonly approved: Pick<Beginning, 'device' | 'address'>
   /** When the sign-in attempt began. */
   readonly begunAt: number
+  readonly approvedAt: number
 }
 
 /** Makes the session that a code stands for, once. */
@@ -63,12 +65,13 @@ export interface BeginSessionDeps {
   readonly native: NativeConfig
   readonly families: Families
   readonly endings: Endings
+  readonly index: SessionIndex
   readonly admit: Admit
   readonly audit: Audit
   readonly random: Random
 }
 
-export function createBeginSession({ native, families, endings, admit, audit, random }: BeginSessionDeps): BeginSession {
+export function createBeginSession({ native, families, endings, index, admit, audit, random }: BeginSessionDeps): BeginSession {
   async function replayed({ id, secret }: PresentedCode, { client, trail }: TokenRequest): Promise<OAuthError> {
     const record = await families.look(id)
     const codeHash = record?.client?.codeHash ?? null
@@ -83,7 +86,7 @@ export function createBeginSession({ native, families, endings, admit, audit, ra
   return {
     replayed,
 
-    async begin(code, { ask, signIn, approved, begunAt }, take, request) {
+    async begin(code, { ask, signIn, approved, begunAt, approvedAt }, take, request) {
       const credential: Credential = { familyId: code.id, member: rootMember, secret: randomToken(random, 32) }
       const client = {
         id: request.client.id,
@@ -97,6 +100,12 @@ export function createBeginSession({ native, families, endings, admit, audit, ra
       const isFirst = await families.create(credential, signIn, { origin: native.origin.href, ...approved, client })
       if (!isFirst || !(await take())) throw await replayed(code, request)
       await admit(credential, signIn, begunAt)
+      // The person, or an administrator, has ended all sessions since: a yes that nobody has fetched yet is one of them.
+      const endedAt = await index.endedAt(signIn)
+      if (endedAt !== null && approvedAt <= endedAt) {
+        await endings.signOut(credential)
+        throw codeRefused({ reason: 'logged_out_meanwhile' })
+      }
 
       const { provider, sub } = signIn
       request.trail.subject = { provider, sub, session_id: code.id, kind: 'native', client_id: client.id }

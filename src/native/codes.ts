@@ -10,7 +10,6 @@ export const codeLifeMs = 60_000
 /** What a code stands for: an approved sign-in, and to whom it may be given. */
 export interface CodeGrant extends Approved {
   readonly ask: NativeAsk & { readonly answer: CodeAnswer }
-  readonly mintedAt: number
 }
 
 /**

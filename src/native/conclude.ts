@@ -13,7 +13,7 @@ import { OAuthError } from './oauth-error.ts'
 /** What follows on the person's answer, or on there being none: the client is told, and the person sees a page. */
 export interface Conclude extends NativeLeg {
   /** @throws {GatewayError} `store_unavailable` */
-  approve(res: Response, ask: NativeAsk, approval: Omit<CodeGrant, 'ask' | 'mintedAt'>): Promise<void>
+  approve(res: Response, ask: NativeAsk, approval: Omit<CodeGrant, 'ask' | 'approvedAt'>): Promise<void>
   deny(res: Response, ask: NativeAsk): Promise<void>
 }
 
@@ -34,8 +34,9 @@ export function createConclude({ config, codes, devices, answer, now }: Conclude
 
   return {
     async approve(res, ask, approval) {
-      if (ask.answer === null) return await tellDevice(res, ask, { ...approval, ask, isApproved: true })
-      const code = await codes.mint({ ...approval, ask: { ...ask, answer: ask.answer }, mintedAt: now() })
+      const approved = { ...approval, approvedAt: now() }
+      if (ask.answer === null) return await tellDevice(res, ask, { ...approved, ask, isApproved: true })
+      const code = await codes.mint({ ...approved, ask: { ...ask, answer: ask.answer } })
       answer.grant(res, ask.answer, code)
     },
 

@@ -33,7 +33,9 @@ export interface DevicePageDeps {
  * The page where a person types the code that a device shows. A code that came along in the address is filled in, and
  * has to be sent by the person all the same (RFC 10027): a link alone must get nobody in.
  */
-export function createDevicePage({ config, native, devices, begin, brake, audit }: DevicePageDeps) {
+export function createDevicePage(deps: DevicePageDeps): Readonly<Record<'show' | 'enter', RequestHandler>> {
+  const { config, native, devices, begin, brake, audit } = deps
+
   function form(res: Response, options: { readonly userCode?: string; readonly isWrong?: boolean }): void {
     const { userCode = '', isWrong = false } = options
     const providers = config.identityProviders.length > 1 ? config.identityProviders.map(({ id, label }) => ({ id, label })) : []
@@ -45,8 +47,8 @@ export function createDevicePage({ config, native, devices, begin, brake, audit 
   /** GET /device. */
   const show: RequestHandler = (req, res) => {
     requireNavigation(req)
-    const userCode = readOAuthParams(exchangeOf(res).target.query).get('user_code') ?? ''
-    form(res, { userCode: userCode.slice(0, longestTyped) })
+    const params = readOAuthParams(exchangeOf(res).target.query)
+    form(res, { userCode: (params.get('user_code') ?? '').slice(0, longestTyped) })
   }
 
   /** POST /device: a typed code begins the sign-in, in this browser. */

@@ -9,7 +9,6 @@ import { visitOf } from '../auth/respond.ts'
 import type { GatewayConfig } from '../config/config.ts'
 import { createNativeClients } from '../config/native-clients.ts'
 import type { NativeConfig } from '../config/native-config.ts'
-import { GatewayError } from '../errors.ts'
 import { createAddressBrake } from '../http/address-brake.ts'
 import type { Target } from '../http/exchange.ts'
 import { isFormNavigation } from '../http/fetch-metadata.ts'
@@ -17,8 +16,9 @@ import { resourceMetadataPath } from '../http/handle-challenge.ts'
 import type { Log } from '../ops/log.ts'
 import type { Members } from '../session/members.ts'
 import type { Sealing } from '../session/sealing.ts'
+import type { SessionIndex } from '../session/session-index.ts'
 import type { Store } from '../store/store.ts'
-import { createAnswerError } from './answer-error.ts'
+import { createAnswerError, toPageError } from './answer-error.ts'
 import { createApproval } from './approval.ts'
 import { createRequestReader } from './authorization-request.ts'
 import { createAuthorize, createBegin } from './authorize.ts'
@@ -42,6 +42,7 @@ import { createToken, type Grant } from './token.ts'
 /** The long-lived parts that the authorization server works with. */
 export interface NativeParts extends Omit<EndpointParts, 'nativeLeg'> {
   readonly members: Members
+  readonly index: SessionIndex
   readonly store: Store
   readonly sealing: Sealing
   readonly fetchDocument: FetchDocument
@@ -106,11 +107,9 @@ export function createNativeEndpoints(
 
   const app = createOwnApp(config, (error, req, res, _next) => {
     const { exchange, ...visit } = visitOf(res)
-    // How HTTP itself is used is no matter of OAuth's.
-    const isAboutHttp = error instanceof GatewayError && (error.code === 'method_not_allowed' || error.code === 'no_route')
-    if (isForPrograms(exchange.target) && !isAboutHttp) return answerError(res, error)
+    if (isForPrograms(exchange.target)) return answerError(res, error)
     const isNavigation = exchange.isNavigation || isFormNavigation(req)
-    stages.refuse(req, res, { ...visit, exchange: { ...exchange, isNavigation }, route: undefined }, error)
+    stages.refuse(req, res, { ...visit, exchange: { ...exchange, isNavigation }, route: undefined }, toPageError(error))
   })
 
   app.endpoint(serverMetadataPath, 'GET, HEAD', { get: [createServerMetadata(config, native, [...grants.keys()])] })

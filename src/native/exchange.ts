@@ -3,12 +3,14 @@ import { auditOf } from '../ops/trail.ts'
 import { type Random, randomToken } from '../session/credential.ts'
 import type { Families } from '../session/families.ts'
 import { parseHandle } from '../session/handle.ts'
-import type { AgentGrant, Credential, SessionRecord, SignedIn } from '../session/session.ts'
+import { budgetsOf } from '../session/members.ts'
+import type { AgentGrant, Credential, SignedIn } from '../session/session.ts'
+import type { AdmitWithin } from '../store/limiter.ts'
 import { readScopes } from './authorization-request.ts'
 import { tokenAnswer } from './begin-session.ts'
 import { type DelegationLimits, delegationType, isWithin, readDelegationLimits } from './delegation-limits.ts'
 import { OAuthError } from './oauth-error.ts'
-import type { Resources } from './resources.ts'
+import { narrowResources, type Resources } from './resources.ts'
 import type { Grant, TokenRequest } from './token.ts'
 
 export const exchangeGrantType = 'urn:ietf:params:oauth:grant-type:token-exchange'
@@ -18,10 +20,13 @@ const accessTokenType = 'urn:ietf:params:oauth:token-type:access_token'
 const deepest = 3
 /** How many live in one family, the root among them. */
 const mostMembers = 21
+/** Each leaves a trace in the store for an hour after its end: one that ends and begins them in turn must not fill it. */
+const mostPerMinute = 60
 
 export interface ExchangeDeps {
   readonly families: Families
   readonly resources: Resources
+  readonly admitWithin: AdmitWithin
   readonly audit: Audit
   readonly random: Random
   readonly now: () => number
@@ -31,7 +36,7 @@ export interface ExchangeDeps {
  * The grant of RFC 8693: for a handle, another one that may do less, for an agent. It belongs to the same family: the
  * same tokens, which the agent never sees, and an end no later than that of whoever handed it on.
  */
-export function createExchange({ families, resources, audit, random, now }: ExchangeDeps): Grant {
+export function createExchange({ families, resources, admitWithin, audit, random, now }: ExchangeDeps): Grant {
   async function readSubject({ client, params }: TokenRequest): Promise<SignedIn> {
     if (params.get('subject_token_type') !== accessTokenType) throw new OAuthError('invalid_request', 'The subject token must be a handle.')
     if ((params.get('requested_token_type') ?? accessTokenType) !== accessTokenType || params.has('actor_token')) {
@@ -62,14 +67,16 @@ export function createExchange({ families, resources, audit, random, now }: Exch
     const scopes = readScopes(params.get('scope'), parent.record.scopes)
     const child: Credential = { familyId: parent.credential.familyId, member: randomToken(random, 12), secret: randomToken(random, 32) }
     const lifeMs = Math.min(limits.seconds * 1000, parent.record.absoluteExpiresAt - now())
+    const asked = resources.read([...params.getAll('resource'), ...params.getAll('audience')])
     const agent = agentOf(parent, limits)
     const clientGrant = {
       id: client.id,
       name: client.name,
-      resources: narrow(parent.record, resources.read([...params.getAll('resource'), ...params.getAll('audience')])),
+      resources: narrowResources(parent.record.client?.resources ?? null, asked),
       redeemedFrom: request.exchange.clientAddress,
       codeHash: null,
     }
+    await admitWithin([{ kind: 'delegations', perMinute: mostPerMinute, whose: [child.familyId] }])
     const delegation = { scopes, client: clientGrant, agent, lifeMs, address: request.exchange.clientAddress }
     if (!(await families.delegate(parent, child, delegation, mostMembers))) {
       throw new OAuthError('invalid_request', 'So many agents live already, or the session has just ended.', { reason: 'too_many_agents' })
@@ -89,15 +96,8 @@ export function createExchange({ families, resources, audit, random, now }: Exch
 
 function agentOf({ credential, record }: SignedIn, { name, routes, maxCalls, delegates }: DelegationLimits): AgentGrant {
   const behind = record.agent?.act ?? [record.client?.id ?? '']
-  return { name, parent: credential.member, act: [name, ...behind], routes, maxCalls, delegates }
-}
-
-/** @throws {OAuthError} `invalid_target` for what the parent is not for */
-function narrow({ client }: SessionRecord, asked: readonly string[] | null): readonly string[] | null {
-  const own = client?.resources ?? null
-  if (own === null || asked === null) return asked ?? own
-  if (asked.every(resource => own.some(one => resource === one || resource.startsWith(`${one}/`)))) return asked
-  throw new OAuthError('invalid_target', 'The session is not for this resource.', { reason: 'other_resource' })
+  const sharedBudgets = budgetsOf(credential.member, record)
+  return { name, parent: credential.member, act: [name, ...behind], routes, maxCalls, sharedBudgets, delegates }
 }
 
 /** As it was granted, which may be shorter than it was asked for (RFC 9396 §7). */

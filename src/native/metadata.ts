@@ -39,6 +39,8 @@ export function createServerMetadata(
     scopes_supported: [...new Set([...native.clients.flatMap(({ scopes }) => scopes), ...(native.clientIdMetadata?.scopes ?? [])])],
     authorization_response_iss_parameter_supported: true,
     ...(native.clientIdMetadata === undefined ? {} : { client_id_metadata_document_supported: true }),
+    // Ours (RFC 8414 §2 leaves room): where /session and /sessions are, on the origins of the routes.
+    sallyport_base_path: paths.base,
   }
   return (_req, res) => {
     res.set('cache-control', caching).json(metadata)

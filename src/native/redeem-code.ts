@@ -2,8 +2,7 @@ import { hash } from 'node:crypto'
 import { isSame } from '../auth/proofs.ts'
 import { type BeginSession, codeRefused, parseCode } from './begin-session.ts'
 import { type CodeGrant, type Codes, codeLifeMs } from './codes.ts'
-import { OAuthError } from './oauth-error.ts'
-import type { Resources } from './resources.ts'
+import { narrowResources, type Resources } from './resources.ts'
 import type { Grant, TokenRequest } from './token.ts'
 
 export interface RedeemCodeDeps {
@@ -32,24 +31,21 @@ export function createRedeemCode({ codes, resources, session, now }: RedeemCodeD
     if (opened === null) throw await session.replayed(code, request)
     const { grant, take } = opened
     requireFit(grant, request)
+    const asked = narrowResources(grant.ask.resources, resources.read(request.params.getAll('resource')))
     if (!fitsChallenge(request.params.get('code_verifier') ?? '', grant.ask.answer.challenge)) {
-      await take()
-      throw codeRefused({ reason: 'verifier_mismatch' })
+      // Where another has spent it in this moment, this is a second use as well.
+      throw (await take()) ? codeRefused({ reason: 'verifier_mismatch' }) : await session.replayed(code, request)
     }
-    return await session.begin(code, grant, take, request)
+    return await session.begin(code, { ...grant, ask: { ...grant.ask, resources: asked } }, take, request)
   }
 
   /** @throws {OAuthError} for what does not fit the code; it is not spent */
-  function requireFit({ ask, mintedAt }: CodeGrant, { client, params }: TokenRequest): void {
-    if (now() - mintedAt >= codeLifeMs) throw codeRefused({ reason: 'code_expired' })
+  function requireFit({ ask, approvedAt }: CodeGrant, { client, params }: TokenRequest): void {
+    if (now() - approvedAt >= codeLifeMs) throw codeRefused({ reason: 'code_expired' })
     if (ask.clientId !== client.id) throw codeRefused({ reason: 'client_mismatch' })
     // OAuth 2.1 leaves it out of the token request; where it comes, it must be the same to the byte (NAT-20).
     const redirectUri = params.get('redirect_uri')
     if (redirectUri !== null && redirectUri !== ask.answer.redirectUri) throw codeRefused({ reason: 'redirect_uri' })
-    const asked = resources.read(params.getAll('resource'))
-    if (asked !== null && ask.resources !== null && !asked.every(resource => ask.resources?.includes(resource))) {
-      throw new OAuthError('invalid_target', 'The code was not approved for this resource.', { reason: 'other_resource' })
-    }
   }
 }
 

@@ -41,6 +41,20 @@ export function createResources({ origins, routes }: Pick<GatewayConfig, 'origin
   }
 }
 
+/**
+ * What is left of resources where fewer are asked for. An origin holds all of its routes; a route holds no other, not even
+ * one further down the same path.
+ *
+ * @param own null for no limit
+ * @param asked null for all that there is
+ * @throws {OAuthError} `invalid_target` for what is not among them
+ */
+export function narrowResources(own: readonly string[] | null, asked: readonly string[] | null): readonly string[] | null {
+  if (own === null || asked === null) return asked ?? own
+  if (asked.every(resource => own.some(one => resource === one || new URL(resource).origin === one))) return asked
+  throw new OAuthError('invalid_target', 'It was not approved for this resource.', { reason: 'other_resource' })
+}
+
 function isCanonical(path: string): boolean {
   try {
     return canonicalPath(path).path === path

@@ -18,18 +18,17 @@ export type Call = Pick<Exchange, 'method' | 'target'>
 export function requireApproved(route: RouteRule, { record }: SignedIn, call: Call): void {
   const why = whyNot(route, record, call)
   if (why === null) return
-  const [origin] = route.origins
   const needed = { error: 'insufficient_scope', scopes: route.require.scopes } as const
   throw new GatewayError('insufficient_scope', 'the handle was not approved for this', {
     ...why,
-    headers: { 'www-authenticate': handleChallenge(origin?.href ?? '', route, needed) },
+    headers: { 'www-authenticate': handleChallenge(call.target.origin.href, route, needed) },
   })
 }
 
 function whyNot(route: RouteRule, record: SessionRecord, call: Call): { readonly reason: string } | null {
   if (route.kind === 'page') return { reason: 'browser_route' }
   const resources = record.client?.resources ?? null
-  if (resources !== null && !resources.some(resource => isAt(route, resource))) return { reason: 'other_resource' }
+  if (resources !== null && !resources.some(resource => isAt(route, call, resource))) return { reason: 'other_resource' }
   if (!route.require.scopes.every(scope => record.scopes.includes(scope))) return { reason: 'scope_not_approved' }
   const routes = record.agent?.routes ?? null
   return routes === null || routes.some(pattern => covers(pattern, `${call.method} ${call.target.path}`))
@@ -37,7 +36,12 @@ function whyNot(route: RouteRule, record: SessionRecord, call: Call): { readonly
     : { reason: 'route_not_delegated' }
 }
 
-/** @param resource an origin, or one with the path of a route */
-function isAt({ origins, path }: RouteRule, resource: string): boolean {
-  return origins.some(({ href }) => resource === href || resource === href + path)
+/**
+ * A route may be served on several origins; what counts is the one that was asked.
+ *
+ * @param resource an origin, or one with the path of a route
+ */
+function isAt({ path }: RouteRule, { target }: Call, resource: string): boolean {
+  const { href } = target.origin
+  return resource === href || resource === href + path
 }

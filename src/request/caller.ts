@@ -82,9 +82,12 @@ function withoutToken(signedIn: SignedIn | null): Caller {
   return { signedIn, token: null, authorization: null }
 }
 
+// Under whatever scheme, or none: one that we do not read as a handle may still be a good one.
+const handleAnywhere = /(?:^|[\s"=,:])spt_/i
+
 /** What the client sent, unchanged: but for a handle of ours (contract.md section 1), which is no upstream's to see. */
 function ownOf({ headers: { authorization } }: RequestHead): string | null {
-  return authorization === undefined || /^bearer +spt_/i.test(authorization) ? null : authorization
+  return authorization === undefined || handleAnywhere.test(authorization) ? null : authorization
 }
 
 /** Without a promise where there is nothing to wait for. */

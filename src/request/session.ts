@@ -51,8 +51,13 @@ export function createSessionStage(deps: SessionStageDeps) {
     // Whoever guesses is not worth a look into the store.
     if (deps.brake.isOver(clientAddress)) throw new GatewayError('too_many_requests', 'too many handles of this address are none')
     const family: FamilyState = credential === null ? { state: 'none' } : await deps.families.read(credential)
-    const why = await whyNotHeld(route, family)
-    if (why === null && family.state === 'live') return family.signedIn
+    let why = whyNotHeld(family)
+    if (why === null && family.state === 'live') {
+      const { signedIn } = family
+      // Our own endpoints are no calls that anybody limits, and of most sessions nobody limits any: they wait for nothing.
+      if (route === null || signedIn.record.agent === undefined || (await maySpend(signedIn))) return signedIn
+      why = { reason: 'budget_exhausted' }
+    }
     if (family.state === 'none') deps.brake.count(clientAddress)
     throw new GatewayError('invalid_handle', 'the handle opens no session', {
       ...why,
@@ -60,16 +65,25 @@ export function createSessionStage(deps: SessionStageDeps) {
     })
   }
 
-  async function whyNotHeld(route: RouteRule | null, family: FamilyState): Promise<{ readonly reason: string } | null> {
+  function whyNotHeld(family: FamilyState): { readonly reason: string } | null {
     if (family.state === 'ended') return { reason: family.reason }
     if (family.state === 'none') return { reason: 'unknown_handle' }
-    const { credential, record } = family.signedIn
+    const { client } = family.signedIn.record
     // A client that is no longer configured has no say any more, and neither has a browser's session by this way.
-    if (record.client === undefined || clients?.get(record.client.id) === undefined) return { reason: 'unknown_handle' }
-    // Our own endpoints are no calls that anybody limits.
-    if (route === null || record.agent === undefined) return null
-    const maySpend = await deps.members.spend(credential.familyId, credential.member, record)
-    return maySpend ? null : { reason: 'budget_exhausted' }
+    return client === undefined || clients?.get(client.id) === undefined ? { reason: 'unknown_handle' } : null
+  }
+
+  const maySpend = ({ credential, record }: SignedIn) => deps.members.spend(credential.familyId, credential.member, record)
+
+  /** @throws {GatewayError} as `readSession` says, for a cookie */
+  async function readCookied(route: RouteRule, presented: PresentedSession, { target }: Exchange): Promise<SignedIn | null> {
+    const { credential } = presented
+    const family: FamilyState = credential === null ? { state: 'none' } : await deps.families.read(credential)
+    // A cookie belongs to one origin: carried to another it is nobody's.
+    if (family.state === 'live' && family.signedIn.record.origin === target.origin.href) return family.signedIn
+    if (route.access === 'optional') return null
+    const code = family.state === 'ended' ? endedCode[family.reason] : 'not_signed_in'
+    throw new GatewayError(code, 'The route needs a session.', presented.isAmbiguous ? { headers: clearing, reason: 'two_cookies' } : {})
   }
 
   return {
@@ -101,15 +115,8 @@ export function createSessionStage(deps: SessionStageDeps) {
      * @throws {GatewayError} `not_signed_in`, `session_idle`, `session_expired`, `session_revoked`; of a handle
      *   `invalid_handle`, `too_many_requests`; `store_unavailable`, never taken for signed out
      */
-    async readSession(route: RouteRule, presented: PresentedSession, exchange: Exchange): Promise<SignedIn | null> {
-      const { credential } = presented
-      if (presented.isHandle) return readHeld(route, credential, exchange)
-      const family: FamilyState = credential === null ? { state: 'none' } : await deps.families.read(credential)
-      // A cookie belongs to one origin: carried to another it is nobody's.
-      if (family.state === 'live' && family.signedIn.record.origin === exchange.target.origin.href) return family.signedIn
-      if (route.access === 'optional') return null
-      const code = family.state === 'ended' ? endedCode[family.reason] : 'not_signed_in'
-      throw new GatewayError(code, 'The route needs a session.', presented.isAmbiguous ? { headers: clearing, reason: 'two_cookies' } : {})
+    readSession(route: RouteRule, presented: PresentedSession, exchange: Exchange): Promise<SignedIn | null> {
+      return presented.isHandle ? readHeld(route, presented.credential, exchange) : readCookied(route, presented, exchange)
     },
   }
 }

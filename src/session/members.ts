@@ -3,7 +3,7 @@ import { rootMember } from './credential.ts'
 import { passedDeadline, tombstoneLifeMs } from './deadlines.ts'
 import { openMember } from './family-records.ts'
 import type { Sealing } from './sealing.ts'
-import type { EndReason, SessionRecord } from './session.ts'
+import type { CallBudget, EndReason, SessionRecord } from './session.ts'
 
 /** A living member of a family, as whoever does not hold it sees it. */
 export interface Member {
@@ -19,7 +19,10 @@ export interface Members {
   endBranch(familyId: string, member: string, reason: EndReason, fits: (record: SessionRecord) => boolean): Promise<SessionRecord | null>
   /** Ends those that outlived their root, if they fit: one that lives ends with its family. */
   endRootless(familyId: string, reason: EndReason, fits: (record: SessionRecord) => boolean): Promise<SessionRecord | null>
-  /** Counts a call of a member that may make only so many. False for the first one beyond, with which the member ends. */
+  /**
+   * Counts a call of a member that may make only so many, or that stands before others who may. False for the first one
+   * beyond, with which whoever had no more ends.
+   */
   spend(familyId: string, member: string, record: SessionRecord): Promise<boolean>
 }
 
@@ -41,8 +44,20 @@ export function createMembers({ store, sealing, now }: MembersDeps): Members {
     const all = await of(familyId)
     const found = all.find(one => one.member === member)
     if (member === rootMember || found === undefined || !fits(found.record)) return null
-    const ended = await store.endMembers(familyId, [member, ...descendantsOf(all, member)], reason, tombstoneLifeMs)
+    const ending = [member, ...descendantsOf(all, member)] as const
+    const ended = await store.endMembers(familyId, ending, reason, tombstoneLifeMs)
+    await endLate(familyId, ending, reason)
     return ended === 'none' ? null : found.record
+  }
+
+  /** Those that somebody has handed on to between the look and the ending. Who has ended hands on nothing more. */
+  async function endLate(familyId: string, ended: readonly string[], reason: EndReason): Promise<void> {
+    const all = await of(familyId)
+    const [first, ...more] = ended.flatMap(member => descendantsOf(all, member))
+    if (first === undefined) return
+    const late = [first, ...more] as const
+    await store.endMembers(familyId, late, reason, tombstoneLifeMs)
+    await endLate(familyId, late, reason)
   }
 
   return {
@@ -57,14 +72,21 @@ export function createMembers({ store, sealing, now }: MembersDeps): Members {
     },
 
     async spend(familyId, member, record) {
-      const most = record.agent?.maxCalls ?? null
-      if (most === null) return true
-      const count = await store.countFor(familyId, member, Math.max(1, record.absoluteExpiresAt - now()))
-      if (count <= most) return true
-      await endBranch(familyId, member, 'expired', () => true)
-      return false
+      const budgets = budgetsOf(member, record)
+      if (budgets.length === 0) return true
+      const counts = await Promise.all(budgets.map(one => store.countFor(familyId, one.member, Math.max(1, one.until - now()))))
+      const spent = budgets.filter(({ maxCalls }, at) => (counts[at] ?? 0) > maxCalls)
+      for (const one of spent) await endBranch(familyId, one.member, 'expired', () => true)
+      return spent.length === 0
     },
   }
+}
+
+/** What a call of a member counts against: what it may call itself, and what those behind it may. */
+export function budgetsOf(member: string, { agent, absoluteExpiresAt: until }: SessionRecord): readonly CallBudget[] {
+  if (agent === undefined) return []
+  const { maxCalls, sharedBudgets } = agent
+  return maxCalls === null ? sharedBudgets : [{ member, maxCalls, until }, ...sharedBudgets]
 }
 
 /** Those that were delegated from a member, and so on. */

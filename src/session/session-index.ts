@@ -25,12 +25,21 @@ export interface SessionIndex {
   markLoggedOut(who: LoggedOut): Promise<void>
   /** When exactly these were, in epoch ms; null when it was not of late. */
   loggedOutAt(who: LoggedOut): Promise<number | null>
+  /** Remembers that all sessions of a user were ended here, for as long as what was approved before can still be fetched. */
+  markEnded(user: User): Promise<void>
+  /** When exactly they were, in epoch ms; null when not of late. */
+  endedAt(user: User): Promise<number | null>
 }
 
-/** Longer than an attempt, by what the clocks of two replicas may differ. */
+/** Longer than an attempt, and than a device waits, by what the clocks of two replicas may differ. */
 const markLifeMs = attemptLifeMs + 60_000
 
 export function createSessionIndex({ store, now }: { readonly store: Store; readonly now: () => number }): SessionIndex {
+  async function readTime(key: IndexKey): Promise<number | null> {
+    const mark = await store.readMark(key)
+    return mark === null ? null : Number(mark)
+  }
+
   return {
     async add(familyId, record) {
       const ttlMs = msUntilDeadline(record, now())
@@ -47,10 +56,9 @@ export function createSessionIndex({ store, now }: { readonly store: Store; read
     find: whose => store.readIndex(indexOf(whose)),
     markLoggedOut: who => store.setMark(markOf(who), String(now()), markLifeMs),
 
-    async loggedOutAt(who) {
-      const mark = await store.readMark(markOf(who))
-      return mark === null ? null : Number(mark)
-    },
+    loggedOutAt: who => readTime(markOf(who)),
+    markEnded: user => store.setMark(endedMarkOf(user), String(now()), markLifeMs),
+    endedAt: user => readTime(endedMarkOf(user)),
   }
 }
 
@@ -69,6 +77,11 @@ function indexOf(whose: Whose): IndexKey {
  */
 function markOf(who: LoggedOut): IndexKey {
   return 'ofSub' in who ? keyOf('sid', who.provider, who.sid, who.ofSub) : indexOf(who)
+}
+
+/** Of its own: who has signed out everywhere may sign in again in the same moment. */
+function endedMarkOf({ provider, sub }: User): IndexKey {
+  return keyOf('user', provider, sub, 'ended')
 }
 
 /** Names nobody: a `sub` may be an e-mail address (RDS-01). JSON keeps the parts apart. */

@@ -55,8 +55,18 @@ export interface AgentGrant {
   readonly routes: readonly string[] | null
   /** How many calls it may make at all; null for no limit. */
   readonly maxCalls: number | null
+  /** What those behind it may still call, where that is limited: its calls are theirs as well. */
+  readonly sharedBudgets: readonly CallBudget[]
   /** Whether it may hand on in its turn. */
   readonly delegates: boolean
+}
+
+/** How many calls a member of a family may make, with all that it has handed on to. */
+export interface CallBudget {
+  readonly member: string
+  readonly maxCalls: number
+  /** When the member ends, in epoch ms. */
+  readonly until: number
 }
 
 /** To whom a handle was given, and for what, beside its scopes. */

@@ -39,6 +39,7 @@ const refusals: Readonly<Record<CountKey['kind'], { readonly reason: string }>> 
   route: { reason: 'rate_route' },
   attempts: { reason: 'rate_attempts' },
   attempts_address: { reason: 'rate_attempts_address' },
+  delegations: { reason: 'rate_delegations' },
 }
 
 export function createLimiter({ store, key, now }: LimiterDeps): AdmitWithin {

@@ -36,7 +36,7 @@ export interface Endings {
   replace(credential: Credential): Promise<Ended | null>
   /** Ends one that belongs to the user; false when there is none. */
   one(sessionId: string, cause: EndCause, user?: User): Promise<boolean>
-  /** Ends all of them but one; how many. */
+  /** Ends all of them but one, and what a native client was approved for and has not fetched yet; how many lived. */
   all(whose: Whose, cause: EndCause, options?: { readonly except?: string; readonly and?: Whose }): Promise<number>
 }
 
@@ -93,6 +93,9 @@ export function createEndings({ families, members, index, revoke, audit }: Endin
     },
 
     async all(whose, cause, { except, and } = {}) {
+      // Before the look for sessions: one that begins meanwhile looks for the mark after it is there. A store that is full
+      // takes no mark, and no session that it would keep out; the endings it takes. One that is away fails them as well.
+      if ('sub' in whose && and === undefined) await index.markEnded(whose).catch(ignore)
       const fits = (record: Parameters<typeof belongsTo>[0]) => belongsTo(record, whose) && (and === undefined || belongsTo(record, and))
       const ids = (await index.find(whose)).filter(id => id !== except)
       const ended = await Promise.all(ids.map(id => endUnheld(id, cause, fits)))
@@ -100,3 +103,5 @@ export function createEndings({ families, members, index, revoke, audit }: Endin
     },
   }
 }
+
+function ignore(): void {}

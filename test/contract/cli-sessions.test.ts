@@ -299,7 +299,7 @@ describe('sallyport sessions', () => {
 
   const good = ['--admin', 'http://127.0.0.1:9']
   const wrongCalls: readonly (readonly [string, string[], RegExp])[] = [
-    ['no gateway', ['ls', ...ofAlice], /Give --admin URL\. The session that `sallyport login` keeps comes with native clients/],
+    ['no gateway', ['ls', ...ofAlice], /--provider is for administrators: give --admin URL/],
     ['a token that would travel in clear', ['ls', '--admin', 'http://gateway.test:9090', ...ofAlice], /--admin must be https; .*in clear/],
     ['a name that only looks like loopback', ['ls', '--admin', 'http://127.0.0.1.evil.test', ...ofAlice], /--admin must be https/],
     ['no URL', ['ls', '--admin', 'gateway', ...ofAlice], /--admin must be a URL/],

@@ -16,6 +16,7 @@ interface Ran {
   readonly err: string
 }
 
+const nativeCommands = ['login', 'logout', 'status', 'token', 'curl', 'run', 'exec-credential']
 const program = join(projectRoot, 'src/cli/main.ts')
 const shop = join(projectRoot, 'test/data/config/shop.yaml')
 const secrets = makeEnv()
@@ -320,6 +321,7 @@ describe('sallyport', () => {
       'keys generate',
       'sessions ls',
       'sessions revoke',
+      ...nativeCommands,
     ])
       assert.match(help.out, new RegExp(`^  ${command} `, 'm'))
     assert.match(group.out, /config check.*config schema.*config explain/s)
@@ -328,7 +330,7 @@ describe('sallyport', () => {
   })
 
   it('helps with every command', async () => {
-    for (const command of ['serve', 'demo', 'keys generate', 'config schema', 'sessions ls', 'sessions revoke']) {
+    for (const command of ['serve', 'demo', 'keys generate', 'config schema', 'sessions ls', 'sessions revoke', ...nativeCommands]) {
       const ran = await sallyport([...command.split(' '), '--help'])
 
       assert.equal(ran.code, 0)

@@ -14,6 +14,7 @@ import { makeSecrets, writeSecrets } from '../../src/demo/development-secrets.ts
 import { audience, demoPorts, describeGateway } from '../../src/demo/gateway-config.ts'
 import { listenAt, type Running } from '../../src/demo/listening.ts'
 import { startOrdersApi } from '../../src/demo/orders-api.ts'
+import { createHome } from '../support/command-line.ts'
 
 const anywhere = { host: '127.0.0.1', port: 0, spare: 0 }
 const root = fileURLToPath(new URL('../../', import.meta.url))
@@ -133,6 +134,24 @@ describe('writeSecrets', () => {
 })
 
 describe('npm run demo', () => {
+  it('prints a command that signs in, as it stands there', async t => {
+    const child = spawn(process.execPath, [join(root, 'src/demo/main.ts')], { stdio: ['ignore', 'pipe', 'inherit'] })
+    t.after(() => child.kill('SIGKILL'))
+    const lines: string[] = []
+    for await (const line of createInterface(child.stdout)) if (lines.push(line) && line.includes('/api/orders')) break
+    const [, printed = ''] = /npx node (src\/cli\/main\.ts login --gateway \S+)$/m.exec(lines.join('\n')) ?? []
+    const home = createHome(t)
+
+    const ran = await home.run(printed.split(' ').slice(1).concat('--no-wait', '--json'))
+
+    assert.equal(printed.split(' ')[0], 'src/cli/main.ts')
+    assert.equal(ran.code, 0, ran.err)
+    assert.equal(JSON.parse(ran.out).verification_uri, `${lines[0]}/device`)
+    const exited = once(child, 'exit')
+    child.kill('SIGINT')
+    await exited
+  })
+
   it('prints its address first, serves there, and ends cleanly on Ctrl-C', async t => {
     const child = spawn(process.execPath, [join(root, 'src/demo/main.ts')], { stdio: ['ignore', 'pipe', 'inherit'] })
     t.after(() => child.kill('SIGKILL'))

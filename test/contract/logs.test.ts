@@ -55,7 +55,7 @@ describe('the log and the audit', () => {
     assert.equal(signIn?.client_address, '127.0.0.1')
   })
 
-  it('LOG-05 LOG-03 hold no query, code, state, cookie or secret of a sign-in, even where it fails', async () => {
+  it('A-130 LOG-05 LOG-03 hold no query, code, state, cookie or secret of a sign-in, even where it fails', async () => {
     const visitor = createVisitor(gateway)
     const callback = await visitor.begin(idp)
     const state = callback.searchParams.get('state') ?? ''

@@ -67,7 +67,11 @@ describe('GET /oauth/authorize', () => {
       `${'a'.repeat(42)}+`,
       '',
     ].map(code_challenge => ({ code_challenge })),
-    'unsupported_response_type for any but code': [{ response_type: null }, { response_type: 'token' }, { response_type: 'code id_token' }],
+    'NHI-04 unsupported_response_type for any but code': [
+      { response_type: null },
+      { response_type: 'token' },
+      { response_type: 'code id_token' },
+    ],
     'invalid_request for another way to answer': [{ response_mode: 'fragment' }, { request: 'eyJhbGciOiJub25lIn0.e30.' }],
     'NAT-31 invalid_scope for what the client may not have': [{ scope: 'orders.read admin' }, { scope: 'openid' }, { scope: ' ' }],
     'invalid_target for a resource that is none of ours': [
@@ -89,7 +93,7 @@ describe('GET /oauth/authorize', () => {
         assert.equal(
           to.searchParams.get('error'),
           / (\w+)|^(\w+)/
-            .exec(name.replace(/^(NAT-\d+ |A-\d+ )*/, ' '))
+            .exec(name.replace(/^([A-Z]+-\d+ )*/, ' '))
             ?.slice(1)
             .find(Boolean),
         )
@@ -264,7 +268,7 @@ describe('POST /oauth/par', () => {
         [400, 'invalid_scope'],
         [401, 'invalid_client'],
         [400, 'invalid_request'],
-        [405, undefined],
+        [405, 'invalid_request'],
       ],
     )
   })

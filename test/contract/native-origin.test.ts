@@ -100,6 +100,7 @@ describe('native.origin', () => {
       revocation_endpoint_auth_methods_supported: ['none'],
       scopes_supported: ['orders.read', 'sessions'],
       authorization_response_iss_parameter_supported: true,
+      sallyport_base_path: '/auth',
     })
     assert.deepEqual(resource.body, {
       resource: 'https://app.example.test/api/orders/7',

@@ -74,7 +74,7 @@ describe('POST /oauth/token', () => {
     assert.equal(probe.status, 200)
   })
 
-  it('NAT-29 is a POST of a form without repetitions, with the errors of the registry', async () => {
+  it('NHI-04 NAT-29 is a POST of a form without repetitions, with the errors of the registry', async () => {
     const raw = request(`http://127.0.0.1:${gateway.port}`)
     const host = { host: gateway.host }
     const answers = [
@@ -96,7 +96,7 @@ describe('POST /oauth/token', () => {
     assert.deepEqual(
       answers.map(({ status, body }) => [status, body.error]),
       [
-        [405, undefined],
+        [405, 'invalid_request'],
         [400, 'invalid_request'],
         [400, 'invalid_request'],
         [400, 'invalid_request'],

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { errorCodes } from '../../src/errors.ts'
+import { createDocumentedPath } from '../support/documented-path.ts'
 import { type Answer, find, judgeAnswer, openapi, type Parameter } from '../support/openapi.ts'
 import { readProjectFile } from '../support/project-files.ts'
 
@@ -24,18 +25,20 @@ describe('config/openapi.yaml', () => {
     assert.deepEqual(tagged('sign-in', 'session', 'people', 'provider').toSorted(), documented.toSorted())
   })
 
-  it('has the endpoints of docs/native-clients.md, and no others', () => {
-    const table = [...readProjectFile('docs/native-clients.md').matchAll(/^\| (GET|GET, POST|POST) `(\/[^`]+)`/gm)]
-    const documented = table.flatMap(([, methods = '', path = '']) => methods.split(', ').map(method => `${method} ${path}`))
-
-    assert.deepEqual(tagged('native').toSorted(), documented.toSorted())
-  })
-
   it('has the calls of docs/admin.md, and no others', () => {
     const table = [...readProjectFile('docs/admin.md').matchAll(/^\| (GET|DELETE) (\/admin\/[\w/{}]+)/gm)]
     const documented = table.map(([, method = '', path = '']) => `${method} ${path}`)
 
     assert.deepEqual(tagged('admin').toSorted(), documented.toSorted())
+  })
+
+  it('has the endpoints of docs/native-clients.md, and no others', () => {
+    const table = [...readProjectFile('docs/native-clients.md').matchAll(/^\| (GET|GET, POST|POST) `([^`[]+)(\[\/path\])?`/gm)]
+    const documented = table.flatMap(([, methods = '', path = '', further]) =>
+      methods.split(', ').flatMap(method => [`${method} ${path}`, ...(further === undefined ? [] : [`${method} ${path}/{path}`])]),
+    )
+
+    assert.deepEqual(tagged('native').toSorted(), documented.toSorted())
   })
 
   it('lists every error code, and no other', () => {
@@ -106,6 +109,49 @@ describe('the check of every answer in the suite', () => {
     assert.match(String(judgeAnswer({ ...problem, headers: { ...headers, 'sallyport-error': 'no_route' } })), /Sallyport-Error: no_route/)
     assert.match(String(judgeAnswer({ ...problem, body: problem.body.replace('cross_site_refused', 'no_route') })), /one code in its body/)
     assert.match(String(judgeAnswer({ ...answer, headers: { ...answer.headers, 'sallyport-error': 'no_route' } })), /has Sallyport-Error/)
+  })
+
+  it('finds an answer to a program that is none of OAuth', () => {
+    const headers = { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store' }
+    const refusal = {
+      method: 'POST',
+      path: '/oauth/token',
+      status: 400,
+      headers,
+      body: '{"error":"invalid_grant","error_description":"No."}',
+    }
+    const other = { ...refusal, method: 'GET', status: 405, body: refusal.body.replace('invalid_grant', 'invalid_request') }
+
+    assert.equal(judgeAnswer(refusal), null)
+    assert.match(String(judgeAnswer({ ...refusal, body: refusal.body.replace('invalid_grant', 'login_required') })), /allowed values/)
+    assert.match(String(judgeAnswer({ ...refusal, body: refusal.body.replace('}', ',"code":"x"}') })), /additional properties/)
+    assert.match(String(judgeAnswer({ ...refusal, headers: { ...headers, 'cache-control': 'private' } })), /Cache-Control/)
+    assert.match(String(judgeAnswer({ ...refusal, status: 403 })), /no such status/)
+    assert.equal(judgeAnswer({ ...other, headers: { ...headers, allow: 'POST' } }), null)
+    assert.match(String(judgeAnswer(other)), /Allow is missing/)
+  })
+
+  it('knows the endpoints by whatever path they are configured to have, and only where they are', () => {
+    const origin = { href: 'https://login.example', authority: 'login.example', isSecure: true }
+    const paths = { base: '/me', native: '/signin', device: '/tv' }
+    const client = { id: 'tv', name: 'TV', redirects: [], scopes: [], device: true, delegate: false }
+    const native = { origin, hasOwnOrigin: false, idleTimeoutMs: 1, absoluteTimeoutMs: 1, clients: [client] }
+    const documented = createDocumentedPath({ paths, native })
+
+    assert.deepEqual(
+      ['/me/session', '/signin/token', '/tv', '/.well-known/oauth-authorization-server', '/signin', '/'].map(path =>
+        documented('login.example', path),
+      ),
+      ['/auth/session', '/oauth/token', '/device', '/.well-known/oauth-authorization-server', null, null],
+    )
+    assert.deepEqual(
+      ['/me/session', '/signin/token', '/tv', '/.well-known/oauth-protected-resource/api/orders'].map(path =>
+        documented('app.example', path),
+      ),
+      ['/auth/session', null, null, '/.well-known/oauth-protected-resource/api%2Forders'],
+    )
+    assert.equal(createDocumentedPath({ paths })('login.example', '/signin/token'), null)
+    assert.equal(createDocumentedPath({ paths, native: { ...native, hasOwnOrigin: true } })('login.example', '/'), '/')
   })
 
   it('finds a header missing that a client needs', () => {

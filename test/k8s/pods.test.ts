@@ -12,7 +12,7 @@ describe('every pod', () => {
   for (const [name, resources] of all) {
     const pod = podOf(resources)
 
-    it(`runs without rights: ${name}`, () => {
+    it(`NHI-06 runs without rights: ${name}`, () => {
       for (const container of containersOf(pod)) {
         const { securityContext: context } = container
         assert.equal(context.runAsNonRoot, true, container.name)

@@ -86,14 +86,14 @@ describe('the probes port', () => {
     assert.deepEqual([(await probe('/')).status, (await probe('/auth/session')).status], [404, 404])
   })
 
-  it('tells Prometheus what happened, by route and outcome', async t => {
+  it('LOG-11 tells Prometheus what happened, by route and outcome', async t => {
     const { gateway, probe } = await start(t)
     const visitor = createVisitor(gateway)
     await visitor.signIn(idp)
     for (let call = 0; call < 3; call += 1) await visitor.call('/api')
     await visitor.call('/api', { site: 'same-site' })
     await visitor.call('/gone')
-    await visitor.call('/nowhere')
+    await visitor.call('/nowhere?q=query-canary', { headers: { authorization: 'Bearer header-canary' } })
     await visitor.visit('/auth/logout', { method: 'POST' })
 
     const { text, headers } = await probe('/metrics')
@@ -112,6 +112,6 @@ describe('the probes port', () => {
     has(/^sallyport_store_up 1$/m)
     has(/^sallyport_build_info\{version="\d+\.\d+\.\d+"\} 1$/m)
     has(/^nodejs_eventloop_lag_seconds /m)
-    assert.doesNotMatch(text, /alice|"a1"|session_id/)
+    assert.doesNotMatch(text, /alice|"a1"|session_id|canary|nowhere/)
   })
 })

@@ -16,7 +16,7 @@ const traceId = '4bf92f3577b34da6a3ce929d0e0e4736'
 const traceparent = `00-${traceId}-00f067aa0ba902b7-01`
 
 describe('a request, where an OpenTelemetry SDK is loaded', () => {
-  it('has a span in the client’s trace, of which the upstream’s is a child, named by its route and not by its path', async t => {
+  it('LOG-11 has a span in the client’s trace, of which the upstream’s is a child, named by its route and not by its path', async t => {
     const folder = mkdtempSync(join(tmpdir(), 'sallyport-tracing-'))
     const spansFile = join(folder, 'spans')
     writeFileSync(spansFile, '')
@@ -44,7 +44,10 @@ describe('a request, where an OpenTelemetry SDK is loaded', () => {
     const visitor = createVisitor(gateway)
 
     await visitor.call('/api/orders/4711', { headers: { traceparent, tracestate: 'vendor=1' } })
-    await visitor.call('/api/orders/4711', { method: 'DELETE' })
+    await visitor.call('/api/orders/4711?q=query-canary', {
+      method: 'DELETE',
+      headers: { authorization: 'Bearer header-canary', cookie: 'c=cookie-canary' },
+    })
 
     const spans = await eventually(() => {
       const lines = readFileSync(spansFile, 'utf8')
@@ -53,6 +56,7 @@ describe('a request, where an OpenTelemetry SDK is loaded', () => {
         .map(line => JSON.parse(line))
       return lines.filter(({ name }) => name !== 'start').length === 2 && lines.filter(({ name }) => name !== 'start')
     })
+    assert.doesNotMatch(readFileSync(spansFile, 'utf8'), /canary|4711/)
     const [seen] = upstream.requests
     assert.deepEqual(
       spans.map(({ name, parent, attributes }) => [name, parent, attributes]),

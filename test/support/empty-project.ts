@@ -32,7 +32,7 @@ export async function createEmptyProject(): Promise<EmptyProject> {
   const [source, folder] = [join(root, 'source'), join(root, 'project')]
   for (const one of [source, folder]) mkdirSync(one)
   const { files, devDependencies } = JSON.parse(readProjectFile('package.json')) as Manifest
-  const kept = files.filter(file => file !== 'dist')
+  const kept = files.filter(file => file !== 'dist' && !file.startsWith('!'))
   for (const file of ['package.json', 'tsconfig.json', 'tsconfig.client.json', 'src', 'tools', ...kept]) copy(file, source)
   symlinkSync(join(projectRoot, 'node_modules'), join(source, 'node_modules'))
 

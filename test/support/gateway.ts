@@ -5,11 +5,9 @@ import type { Express } from 'express'
 import type { GatewayDeps } from '../../src/assembly.ts'
 import { compileConfig } from '../../src/config/compile.ts'
 import type { GatewayConfig } from '../../src/config/config.ts'
-import { createOwnPathTest } from '../../src/config/own-paths.ts'
 import { createGateway, type Gateway } from '../../src/gateway.ts'
-import { resourceMetadataPath } from '../../src/http/handle-challenge.ts'
 import { closeServer, createPublicServer } from '../../src/listeners.ts'
-import { serverMetadataPath } from '../../src/native/metadata.ts'
+import { createDocumentedPath } from './documented-path.ts'
 import type { IdentityProvider } from './identity-provider.ts'
 import { watchAnswers } from './watch-answers.ts'
 
@@ -102,8 +100,8 @@ export async function startGateway(options: TestGatewayOptions = {}): Promise<Te
     ...(options.every === undefined ? {} : { every: options.every }),
     ...(options.fetchDocument === undefined ? {} : { fetchDocument: options.fetchDocument }),
   })
-  const answers = watchAnswers(gateway.handler, config.paths.base, createOwnTest(config))
-  const server = createPublicServer(config.listen, answers.handler, { upgrade: gateway.upgrade })
+  const handler = watchAnswers(gateway.handler, createDocumentedPath(config))
+  const server = createPublicServer(config.listen, handler, { upgrade: gateway.upgrade })
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
   return {
     ...gateway,
@@ -121,23 +119,9 @@ export async function startGateway(options: TestGatewayOptions = {}): Promise<Te
       server.closeAllConnections()
       await closeServer(server, 0)
       await gateway.close()
-      answers.assertDescribed()
       // LOG-03, over the whole suite: whatever a test did, no secret of it was logged.
       assertNoneIn(written.join(''), [...(options.idp?.issued ?? []), ...Object.values(secrets)])
     },
-  }
-}
-
-/** Whether a path is the gateway's own, where native clients sign in too. */
-function createOwnTest({ paths, native }: GatewayConfig): (path: string, host: string) => boolean {
-  const isOwnPath = createOwnPathTest(paths.base)
-  const isUnder = (path: string, base: string) => path === base || path.startsWith(`${base}/`)
-  return (path, host) => {
-    if (native === undefined) return isOwnPath(path)
-    if (isUnder(path, resourceMetadataPath)) return true
-    if (host !== native.origin.authority) return isOwnPath(path)
-    const isNative = [paths.native, paths.device, serverMetadataPath].some(base => isUnder(path, base))
-    return isNative || (native.hasOwnOrigin ? path.startsWith(`${paths.base}/callback/`) : isOwnPath(path))
   }
 }
 

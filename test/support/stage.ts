@@ -3,7 +3,6 @@ import { createServer } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { GatewayDeps } from '../../src/assembly.ts'
 import { compileConfig } from '../../src/config/compile.ts'
-import { createOwnPathTest } from '../../src/config/own-paths.ts'
 import { makeSecrets } from '../../src/demo/development-secrets.ts'
 import { audience, clientId, describeGateway } from '../../src/demo/gateway-config.ts'
 import { createIdentityProvider } from '../../src/demo/identity-provider.ts'
@@ -14,6 +13,7 @@ import { startWeb } from '../../src/demo/web.ts'
 import { createGateway, type Gateway } from '../../src/gateway.ts'
 import { createPublicServer } from '../../src/listeners.ts'
 import { makeCertificate } from './certificate.ts'
+import { createDocumentedPath } from './documented-path.ts'
 import { watchAnswers } from './watch-answers.ts'
 
 /** The demo's world on ports of its own, with the gateway and the provider on two sites. */
@@ -46,6 +46,7 @@ const anywhere = (name: string) => ({ host: '127.0.0.1', name, port: 0, spare: 0
  * with the cookies of production.
  *
  * @param change edits the configuration before it is compiled
+ * @param callbacks redirect URIs of the gateway at the provider, in place of the demo's
  * @param front what browsers reach in place of the gateway itself
  * @param deps of the gateway
  * @param inFront starts a server of its own before the gateway, whose address it is told; its origin is what browsers see
@@ -53,12 +54,14 @@ const anywhere = (name: string) => ({ host: '127.0.0.1', name, port: 0, spare: 0
 export async function startStage({
   https,
   change,
+  callbacks,
   front = gateway => gateway.handler,
   deps = {},
   inFront,
 }: {
   readonly https: boolean
   readonly change?: (config: Described) => object
+  readonly callbacks?: (gateway: string) => readonly string[]
   readonly front?: (gateway: Gateway) => RequestListener
   readonly deps?: Pick<GatewayDeps, 'fetchDocument'>
   readonly inFront?: (gateway: string) => Promise<Running>
@@ -89,7 +92,8 @@ export async function startStage({
   const issuer = await start(providerServer, https ? names.provider : '127.0.0.1')
   const secrets = makeSecrets()
   const [alice, bob] = makePeople()
-  const client = { id: clientId, secret: secrets.CLIENT_SECRET, origin }
+  const redirectUris = callbacks?.(origin)
+  const client = { id: clientId, secret: secrets.CLIENT_SECRET, origin, ...(redirectUris && { redirectUris }) }
   const issued = new Set<string>()
   const answer = watchTokens(await createIdentityProvider(issuer, { client, people: [alice, bob], audience }), issued)
   providerServer.on('request', answer)
@@ -104,13 +108,13 @@ export async function startStage({
   const described = describe(parts, certificate?.cert)
   let ahead = 0
   const audit: AuditLine[] = []
-  const gateway = createGateway(compileConfig(change?.(described) ?? described, { env: { ...secrets, CA: certificate?.cert } }), {
+  const config = compileConfig(change?.(described) ?? described, { env: { ...secrets, CA: certificate?.cert } })
+  const gateway = createGateway(config, {
     ...deps,
     now: () => Date.now() + ahead,
     auditTo: { write: (line: string) => void audit.push(JSON.parse(line) as AuditLine) },
   })
-  const answers = watchAnswers(front(gateway), '/auth', createOwnPathTest('/auth'))
-  handler = answers.handler
+  handler = watchAnswers(front(gateway), createDocumentedPath(config))
   upgrade = gateway.upgrade
 
   return {
@@ -127,7 +131,6 @@ export async function startStage({
     async close() {
       await Promise.all(running.map(one => one.close()))
       await gateway.close()
-      answers.assertDescribed()
     },
   }
 }

@@ -1,70 +1,52 @@
-import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
-import { resourceMetadataPath } from '../../src/http/handle-challenge.ts'
+import type { RequestListener, ServerResponse } from 'node:http'
+import type { DocumentedPath } from './documented-path.ts'
 import { type Answer, isRefusal, judgeAnswer } from './openapi.ts'
 
-/** Answers that were looked at on their way out. */
-export interface WatchedAnswers {
-  readonly handler: RequestListener
-  /** @throws {Error} that lists what config/openapi.yaml does not say; for the end of the test */
-  assertDescribed(): void
-}
+/**
+ * What was found, told at the end of the process and not where a gateway is closed: after a hook that throws node:test runs
+ * no other, and what those would have closed keeps the process alive for ever.
+ */
+const faults = new Set<string>()
+process.once('exit', () => {
+  if (faults.size === 0) return
+  process.exitCode = 1
+  console.error(`not as config/openapi.yaml has it:\n${[...faults].join('\n')}`)
+})
 
 /**
  * Looks at every answer of a listener: those of our own endpoints against config/openapi.yaml, and errors of ours on
- * routes for their form. What routes answer otherwise is their upstream's, and left alone.
- *
- * @param base `paths.base` of the configuration
- * @param isOwn whether a path is one of our endpoints at a host
+ * routes for their form. What routes answer otherwise is their upstream's, and left alone. Where anything is not as
+ * described, the process ends with 1, by which node:test fails the file.
  */
-export function watchAnswers(handler: RequestListener, base: string, isOwn: (path: string, host: string) => boolean): WatchedAnswers {
-  const faults = new Set<string>()
-
-  function judge(req: IncomingMessage, status: number, headers: Answer['headers'], body: string): void {
-    const path = pathOf(req)
-    const answer = {
-      method: req.method ?? '',
-      path: templated(path.startsWith(`${base}/`) ? `/auth${path.slice(base.length)}` : path),
-      status,
-      headers,
-      body,
-    }
-    const fault = isOwn(path, req.headers.host ?? '')
-      ? judgeAnswer(answer)
-      : isRefusal(answer)
-        ? null
-        : `${answer.method} ${path} ${status}: no form of an error`
-    if (fault !== null) faults.add(fault)
-  }
-
-  return {
-    handler(req, res) {
-      const { writeHead } = res
-      const isOurs = isOwn(pathOf(req), req.headers.host ?? '')
-      // From the start: Node writes the head from within the end, which would be too late to hear of the body.
-      const body = isOurs ? collectBody(res) : null
-      res.writeHead = ((...args: readonly unknown[]) => {
-        const headers = headersOf(res, args)
-        if (isOurs || headers['sallyport-error'] !== undefined) {
-          const read = body ?? collectBody(res)
-          res.once('finish', () => judge(req, Number(args[0]), headers, read()))
-        }
-        return Reflect.apply(writeHead, res, args) as ServerResponse
-      }) as typeof writeHead
-      handler(req, res)
-    },
-    assertDescribed() {
-      if (faults.size > 0) throw new Error(`not as config/openapi.yaml has it:\n${[...faults].join('\n')}`)
-    },
+export function watchAnswers(handler: RequestListener, documentedPath: DocumentedPath): RequestListener {
+  return function watch(req, res) {
+    const { writeHead } = res
+    const method = req.method ?? ''
+    const [asked = ''] = (req.url ?? '').split('?')
+    const path = documentedPath(req.headers.host ?? '', asked)
+    // From the start: Node writes the head from within the end, which would be too late to hear of the body.
+    const body = path === null ? null : collectBody(res)
+    res.writeHead = ((...args: readonly unknown[]) => {
+      const headers = headersOf(res, args)
+      if (path !== null || headers['sallyport-error'] !== undefined) {
+        const read = body ?? collectBody(res)
+        const status = Number(args[0])
+        res.once('finish', () => judge(path, { method, path: path ?? asked, status, headers, body: read() }))
+      }
+      return Reflect.apply(writeHead, res, args) as ServerResponse
+    }) as typeof writeHead
+    handler(req, res)
   }
 }
 
-/** A resource has slashes in its path, which no template of OpenAPI takes. */
-function templated(path: string): string {
-  return path.startsWith(`${resourceMetadataPath}/`) ? `${resourceMetadataPath}/resource` : path
+function judge(path: string | null, answer: Answer): void {
+  const fault = path === null ? judgeRefusal(answer) : judgeAnswer(answer)
+  if (fault !== null) faults.add(fault)
 }
 
-function pathOf(req: IncomingMessage): string {
-  return (req.url ?? '').split('?')[0] ?? ''
+/** On a route. */
+function judgeRefusal(answer: Answer): string | null {
+  return isRefusal(answer) ? null : `${answer.method} ${answer.path} ${answer.status}: no form of an error`
 }
 
 /** Those set before, and those given with the head as an object or as name, value, …. */

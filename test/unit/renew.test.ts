@@ -108,7 +108,15 @@ describe('renewal', () => {
     const root = await read()
     const child = { ...credential, member: 'agent', secret: randomToken(randomBytes, 32) }
     const client = { id: 'cli', name: 'CLI', resources: null, redeemedFrom: '', codeHash: null }
-    const agent = { name: 'nightly', parent: '0', act: ['nightly', 'cli'], routes: null, maxCalls: null, delegates: false }
+    const agent = {
+      name: 'nightly',
+      parent: '0',
+      act: ['nightly', 'cli'],
+      routes: null,
+      maxCalls: null,
+      sharedBudgets: [],
+      delegates: false,
+    }
     assert.equal(await families.delegate(root, child, { scopes: ['openid'], client, agent, lifeMs: 900_000, address: '' }, 20), true)
     const delegated = await families.read(child)
     assert.ok(delegated.state === 'live')

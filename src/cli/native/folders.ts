@@ -1,0 +1,33 @@
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+
+/** Where the person's own files are: what the machine is, its variables, and the home folder. */
+export interface Place {
+  readonly platform: NodeJS.Platform
+  readonly env: NodeJS.ProcessEnv
+  readonly home: string
+}
+
+/** The place of this process. */
+export function herePlace(env: NodeJS.ProcessEnv): Place {
+  return { platform: process.platform, env, home: homedir() }
+}
+
+/** The folder for the profiles, which hold no secret. */
+export function configFolder(place: Place): string {
+  return join(baseFolder(place, 'XDG_CONFIG_HOME', '.config', 'APPDATA', 'Roaming'), 'sallyport')
+}
+
+/** The folder for credentials in files, locks and sign-ins that are under way. */
+export function stateFolder(place: Place): string {
+  return join(baseFolder(place, 'XDG_STATE_HOME', join('.local', 'state'), 'LOCALAPPDATA', 'Local'), 'sallyport')
+}
+
+/** XDG's variable wins on every system: who sets it on macOS wants it, and tests need it. */
+function baseFolder({ platform, env, home }: Place, xdg: string, unix: string, windows: string, windowsFolder: string): string {
+  const named = env[xdg]
+  // The specification says to ignore relative paths.
+  if (named?.startsWith('/')) return named
+  if (platform === 'win32') return env[windows] ?? join(home, 'AppData', windowsFolder)
+  return platform === 'darwin' ? join(home, 'Library', 'Application Support') : join(home, unix)
+}

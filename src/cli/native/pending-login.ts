@@ -1,0 +1,136 @@
+import { randomBytes } from 'node:crypto'
+import { mkdirSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { isoTime } from '../../http/iso-time.ts'
+import { CommandError, exitCode, printJson, type Terminal, UsageError } from '../terminal.ts'
+import { type AuthorizationAttempt, beginAuthorization, isOurs, redeem } from './authorization.ts'
+import { type AuthorizationServer, discover } from './authorization-server.ts'
+import { callProgram } from './call-program.ts'
+import { openPlace, type StoreKind } from './credential-store.ts'
+import { beginDevice, type DeviceAttempt, pollDevice, systemClock } from './device-flow.ts'
+import { type Place, stateFolder } from './folders.ts'
+import { abortable } from './interrupts.ts'
+import { keepSignIn } from './keep-sign-in.ts'
+import { listenOnLoopback } from './loopback.ts'
+import { readPasted } from './pasted.ts'
+import { orNotStored, readPrivate, removePrivate, writePrivate } from './private-files.ts'
+import type { Chosen } from './profiles.ts'
+import { reportKept } from './report-sign-in.ts'
+import type { Issued } from './token-call.ts'
+
+/** A sign-in that one process began and another will end. Holds secrets: its file is this user's alone. */
+interface PendingLogin {
+  readonly chosen: Chosen
+  readonly store: StoreKind
+  /** Epoch milliseconds. */
+  readonly until: number
+  readonly device: DeviceAttempt | null
+  readonly attempt: AuthorizationAttempt | null
+}
+
+export interface LaterDeps {
+  readonly place: Place
+  readonly terminal: Terminal
+  readonly json: boolean
+  readonly signal: AbortSignal
+}
+
+// As long as a pushed request and the person's way through it may take.
+const attemptLifeMs = 300_000
+const idForm = /^[0-9a-f]{16}$/
+
+/**
+ * The first half of a sign-in, for a program that cannot wait with a person at hand: says what the person has to do, and
+ * by which name `finishLater` goes on.
+ */
+export async function beginLater(
+  deps: LaterDeps & { readonly chosen: Chosen; readonly store: StoreKind; readonly scope: string | undefined },
+): Promise<number> {
+  const { chosen, store, scope, place, terminal, json, signal } = deps
+  orNotStored(folderOf(place), () => forgetOld(place))
+  const server = await discover(chosen.gateway, signal)
+  const now = Date.now()
+  const device = server.deviceEndpoint === null ? null : await beginDevice(server, { scope, now, signal })
+  const attempt = device === null ? await beginUnheard(server, chosen, scope, signal) : null
+  const until = device?.expiresAt ?? now + attemptLifeMs
+  const id = randomBytes(8).toString('hex')
+  const pending: PendingLogin = { chosen, store, until, device, attempt }
+  orNotStored(folderOf(place), () => writePrivate(fileOf(place, id), JSON.stringify(pending)))
+
+  const next = `sallyport login --resume ${id}`
+  const ask = { verification_uri: device?.verificationUri ?? attempt?.url, ...(device === null ? {} : { user_code: device.userCode }) }
+  if (json) printJson(terminal, { status: 'action_required', ...ask, expires_at: isoTime(until), login_id: id, next })
+  else if (device !== null) terminal.print(`Open ${device.verificationUri} and enter ${device.userCode}\nThen: ${next}`)
+  else terminal.print(`Open ${ask.verification_uri}\nThen give the address that it ends at, on stdin, to: ${next}`)
+  return exitCode.ok
+}
+
+/** The second half: waits for the person, or reads from stdin the address that the browser ended at. */
+export async function finishLater(id: string, { place, terminal, json, signal }: LaterDeps): Promise<number> {
+  const pending = readPending(place, id)
+  if (pending === null)
+    throw new UsageError(`there is no sign-in ${idForm.test(id) ? id : 'of this name'} under way: begin one with sallyport login --no-wait`)
+  const { chosen, store } = pending
+  if (pending.until <= Date.now()) {
+    removePrivate(fileOf(place, id))
+    throw new CommandError('the time for this sign-in is over: begin again with sallyport login --no-wait', exitCode.timedOut)
+  }
+  const server = await discover(chosen.gateway, signal)
+  const issued = await obtain(server, pending, signal).catch(error => {
+    // Refused for good; what merely took too long can be resumed once more.
+    if (!signal.aborted && !(error instanceof UsageError)) removePrivate(fileOf(place, id))
+    throw error
+  })
+  removePrivate(fileOf(place, id))
+  const secrets = openPlace(store, place, callProgram)
+  reportKept(await keepSignIn(issued, { server, chosen, place, secrets, now: Date.now }), chosen, secrets, terminal, json)
+  return exitCode.ok
+}
+
+async function obtain(server: AuthorizationServer, { device, attempt }: PendingLogin, signal: AbortSignal): Promise<Issued> {
+  if (device !== null) return pollDevice(server, device, systemClock, { settled: signal, cancelled: signal })
+  if (attempt === null) throw new UsageError('this sign-in is not one that can be resumed')
+  const [line] = await abortable(createInterface({ input: process.stdin, terminal: false })[Symbol.asyncIterator]().next(), signal).then(
+    ({ value }) => [String(value ?? '')],
+  )
+  const params = readPasted(line ?? '', attempt.redirectUri)
+  if (params === null || !isOurs(attempt, params))
+    throw new UsageError(`on stdin, give the address that the browser ended at: it begins with ${attempt.redirectUri}?`)
+  return redeem(server, attempt, params, signal)
+}
+
+/** For an answer that is read off the address bar: the port is a free one, and nothing listens on it any more. */
+async function beginUnheard(
+  server: AuthorizationServer,
+  { gateway }: Chosen,
+  scope: string | undefined,
+  signal: AbortSignal,
+): Promise<AuthorizationAttempt> {
+  const loopback = await listenOnLoopback({ gateway, port: 0, isOurs: () => false })
+  await loopback.close()
+  return beginAuthorization(server, { redirectUri: loopback.redirectUri, scope, isPosted: false, signal })
+}
+
+function readPending(place: Place, id: string): PendingLogin | null {
+  if (!idForm.test(id)) return null
+  const text = readPrivate(fileOf(place, id))
+  return text === null ? null : (JSON.parse(text) as PendingLogin)
+}
+
+/** Sign-ins that nobody came back to hold codes, if dead ones. */
+function forgetOld(place: Place): void {
+  mkdirSync(folderOf(place), { recursive: true, mode: 0o700 })
+  for (const id of readdirSync(folderOf(place)).filter(name => idForm.test(name))) {
+    const pending = readPending(place, id)
+    if (pending !== null && pending.until <= Date.now()) removePrivate(fileOf(place, id))
+  }
+}
+
+function folderOf(place: Place): string {
+  return join(stateFolder(place), 'pending')
+}
+
+function fileOf(place: Place, id: string): string {
+  return join(folderOf(place), id)
+}
