@@ -101,5 +101,5 @@ async function within<Result>(signal: AbortSignal, work: Promise<Result>): Promi
 
 /** A document from which nobody can tell who the client is. */
 export function refused(reason: string, why: string): OAuthError {
-  return new OAuthError('invalid_client', `The document of the client ${why}.`, { reason })
+  return new OAuthError('invalid_client', `The document of the client ${why}.`, { reason, status: 401 })
 }
