@@ -12,6 +12,7 @@ import { createAddressBrake } from './http/address-brake.ts'
 import { sessionCookieName } from './http/cookies.ts'
 import { createCors } from './http/cors.ts'
 import { createNativeEndpoints, type NativeEndpoints } from './native/endpoints.ts'
+import { createFetchDocument, type FetchDocument } from './native/fetch-document.ts'
 import { createProvider } from './oidc/create-provider.ts'
 import { createAudit } from './ops/audit.ts'
 import type { LogFields } from './ops/fields.ts'
@@ -69,6 +70,8 @@ export interface GatewayDeps {
   readonly logTo?: DestinationStream
   /** Where audit lines go; by default what `audit.output` says. */
   readonly auditTo?: DestinationStream
+  /** How documents of native clients are fetched; by default from the public internet alone. */
+  readonly fetchDocument?: FetchDocument
 }
 
 /** The long-lived parts of a gateway, made once from its configuration. */
@@ -91,7 +94,7 @@ export interface Assembly {
 
 /** Builds the parts. Opens connections in the background and waits for nothing: the gateway starts without Redis or IdP. */
 export function assemble(config: GatewayConfig, deps: GatewayDeps): Assembly {
-  const { now = Date.now, random = randomBytes, every = repeat } = deps
+  const { now = Date.now, random = randomBytes, every = repeat, fetchDocument = createFetchDocument() } = deps
   const metrics = deps.metrics ?? createMetrics({ now })
   const surroundings = metrics.surroundings()
   const log = counted(createLog({ level: config.log.level, destination: deps.logTo ?? openOutput('stdout'), now }), surroundings)
@@ -198,7 +201,7 @@ export function assemble(config: GatewayConfig, deps: GatewayDeps): Assembly {
     random,
   }
   const nativeEndpoints =
-    native === null ? null : createNativeEndpoints(config, native, { ...parts, members, index, store, sealing, log }, stages)
+    native === null ? null : createNativeEndpoints(config, native, { ...parts, members, index, store, sealing, fetchDocument, log }, stages)
   const endpoints = createEndpoints(config, { ...parts, nativeLeg: nativeEndpoints?.leg ?? null }, stages)
   const sessions: SessionAdmin = {
     list: list.ofUser,

@@ -74,13 +74,14 @@ function buildOrigin(href: string): Origin {
   return { href, authority: host, isSecure: protocol === 'https:' }
 }
 
-function buildNative({ origin, idleTimeout, absoluteTimeout, clients }: NativeOptions, first: Origin): NativeConfig {
+function buildNative({ origin, idleTimeout, absoluteTimeout, clients, clientIdMetadata }: NativeOptions, first: Origin): NativeConfig {
   return {
     origin: origin === undefined ? first : buildOrigin(origin),
     hasOwnOrigin: origin !== undefined,
     idleTimeoutMs: idleTimeout,
     absoluteTimeoutMs: absoluteTimeout,
     clients: Object.entries(clients).map(([id, client]) => ({ id, ...client })),
+    ...(clientIdMetadata && { clientIdMetadata }),
   }
 }
 

@@ -9,7 +9,11 @@ export function checkNative(draft: Draft, report: Report): void {
   if (native === null) return
   checkOrigin(draft, report)
   checkPaths(draft, report)
-  const { idleTimeout, absoluteTimeout, clients = {} } = native
+  const { idleTimeout, absoluteTimeout, clients = {}, clientIdMetadata } = native
+  const isRead = !draft.isUnreadable(['native', 'clients']) && !draft.isUnreadable(['native', 'clientIdMetadata'])
+  if (isRead && Object.keys(clients).length === 0 && clientIdMetadata === undefined) {
+    report(['native', 'clients'], 'must have at least one client, unless clientIdMetadata lets in some')
+  }
   if (idleTimeout !== undefined && absoluteTimeout !== undefined && idleTimeout > absoluteTimeout) {
     report(['native', 'idleTimeout'], 'is longer than absoluteTimeout, so it would never matter: make it shorter')
   }

@@ -8,6 +8,13 @@ export interface NativeConfig {
   readonly idleTimeoutMs: number
   readonly absoluteTimeoutMs: number
   readonly clients: readonly NativeClient[]
+  /** Clients that describe themselves at the address that is their id; none without it. */
+  readonly clientIdMetadata?: {
+    /** Addresses of documents, and origins all of whose documents are let in. */
+    readonly allow: readonly string[]
+    /** What each of them may ask for. */
+    readonly scopes: readonly string[]
+  }
 }
 
 /** A program that may sign people in; public, without a secret (RFC 8252 §8.4). */

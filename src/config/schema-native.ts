@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { siteProblem } from './document-id.ts'
 import { redirectProblem } from './redirect-form.ts'
 import { scopes } from './schema-provider.ts'
 import { distinct, duration, flag, judgedText, origin, text, word } from './schema-values.ts'
@@ -32,8 +33,17 @@ export const native = z.strictObject({
   absoluteTimeout: duration('1s', '90d').prefault('7d').describe('How long it lives at most, whatever happens (duration).'),
   clients: z
     .record(clientId(), client)
-    .refine(clients => Object.keys(clients).length > 0, { error: 'must have at least one client' })
+    .default({})
     .describe('Client id to client: the programs that may sign people in. All of them are public clients, without a secret.'),
+  clientIdMetadata: z
+    .strictObject({
+      allow: distinct(judgedText(siteProblem))
+        .min(1)
+        .describe('Addresses of documents, such as https://tool.example/client.json, or https://tool.example for all of an origin.'),
+      scopes: scopes().min(1).describe('Scopes that each of them may ask for.'),
+    })
+    .optional()
+    .describe('Clients, such as those of MCP, whose id is the address of a document that describes them. Without it: none.'),
 })
 
 export type NativeOptions = z.output<typeof native>

@@ -51,6 +51,7 @@ export function describeGateway(parts: Parts) {
     pages: { name: 'Sallyport demo' },
     routes: [
       { path: '/api/orders', methods: ['GET', 'POST'], require: { scopes: ['orders.read'] }, ...toApi },
+      { path: '/mcp', methods: ['POST'], require: { scopes: ['orders.read'] }, ...toApi },
       { path: '/api/ops', methods: ['GET'], require: { claims: { groups: ['ops'] } }, ...toApi },
       { path: '/reports', access: 'signed-in', ...toWeb },
       { path: '/ops', access: 'signed-in', require: { claims: { groups: ['ops'] } }, ...toWeb },
@@ -65,6 +66,7 @@ export function describeGateway(parts: Parts) {
           device: true,
           delegate: true,
         },
+        mcp: { name: 'MCP client', redirects: ['loopback', 'http://localhost/callback'], scopes: ['orders.read', 'orders.write'] },
       },
     },
     log: { level: 'warn' },

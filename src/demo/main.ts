@@ -30,6 +30,7 @@ Try:  sign in, call the API, search the page for a token
       watch the access token (60 s) being renewed while you keep calling
       ${running.parts.provider}/letter leads to a protected page from another site
       sign in as bob, and open ${running.parts.gateway}/ops
+      ${describePrograms(running)}
 
 In another terminal, as a command-line program:
       ${program} login --gateway ${running.parts.gateway}
@@ -46,6 +47,13 @@ function describeRest(running: Demo): string {
 ${describePeople(running)}
 
 Its secrets are new, in .dev/. Ctrl-C ends the provider, the API and the page.`
+}
+
+/** The same endpoints without a browser's session: docs/native-clients.md. */
+function describePrograms({ parts: { gateway } }: Demo): string {
+  return `give an MCP client ${gateway}/mcp and the client id mcp
+      let a program in: any OAuth library finds its way from ${gateway}, with the client id cli
+      see both at ${gateway}/auth/account, and end them there`
 }
 
 function describePeople({ people }: Demo): string {

@@ -6,6 +6,7 @@ import { personName } from '../auth/person-name.ts'
 import { isSame, type Proofs } from '../auth/proofs.ts'
 import { exchangeOf, noteVisit, sendPage, visitOf } from '../auth/respond.ts'
 import type { GatewayConfig } from '../config/config.ts'
+import type { NativeClients } from '../config/native-clients.ts'
 import type { NativeClient, NativeConfig } from '../config/native-config.ts'
 import { GatewayError } from '../errors.ts'
 import { deviceLabel } from '../http/device-label.ts'
@@ -25,7 +26,7 @@ import { describeDestination } from './redirects.ts'
 export interface ApprovalDeps {
   readonly config: GatewayConfig
   readonly native: NativeConfig
-  readonly clients: ReadonlyMap<string, NativeClient>
+  readonly clients: NativeClients
   readonly attempts: Attempts
   readonly cookies: AttemptCookies
   readonly proofs: Proofs

@@ -1,6 +1,8 @@
+import { isDocumentId, type NativeClients } from '../config/native-clients.ts'
 import type { NativeClient } from '../config/native-config.ts'
 import type { CodeAnswer, NativeAsk } from '../session/attempts.ts'
 import { isBase64Url } from '../session/credential.ts'
+import type { ClientDocuments } from './client-documents.ts'
 import { OAuthError } from './oauth-error.ts'
 import { mayRedirect } from './redirects.ts'
 import type { Resources } from './resources.ts'
@@ -21,9 +23,10 @@ export interface RequestReader {
   /**
    * Finds out whom an answer would go to. Until that is known, nothing may be answered by a redirect (RFC 6749 §4.1.2.1).
    *
-   * @throws {OAuthError} `invalid_request`, `invalid_client`
+   * @param clientAddress of whoever asks
+   * @throws {OAuthError} `invalid_request`, `invalid_client`; {GatewayError} `too_many_requests`
    */
-  address(params: URLSearchParams): Addressed
+  address(params: URLSearchParams, clientAddress: string): Promise<Addressed>
   /**
    * Reads the rest.
    *
@@ -33,16 +36,18 @@ export interface RequestReader {
 }
 
 export function createRequestReader(deps: {
-  readonly clients: ReadonlyMap<string, NativeClient>
+  readonly clients: NativeClients
+  readonly documents: ClientDocuments
   readonly resources: Resources
 }): RequestReader {
   return {
-    address(params) {
+    async address(params, clientAddress) {
       const client = deps.clients.get(params.get('client_id') ?? '')
       if (client === undefined)
         throw new OAuthError('invalid_client', 'There is no such client.', { reason: 'unknown_client', status: 401 })
       const redirectUri = params.get('redirect_uri') ?? ''
-      if (!mayRedirect(client, redirectUri)) {
+      const redirects = isDocumentId(client.id) ? await deps.documents.redirectsOf(client.id, clientAddress) : client.redirects
+      if (!mayRedirect({ redirects }, redirectUri)) {
         throw new OAuthError('invalid_request', 'The redirect URI is none of the client.', { reason: 'redirect_uri' })
       }
       const state = params.get('state')

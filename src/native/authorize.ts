@@ -47,10 +47,10 @@ export function createAuthorize(deps: AuthorizeDeps): RequestHandler {
 
   return async function authorize(req, res) {
     requireNavigation(req)
-    const { target } = exchangeOf(res)
+    const { target, clientAddress } = exchangeOf(res)
     const sent = req.method === 'POST' ? readBodyParams(req) : readOAuthParams(target.query)
     const { params, take } = await findRequest(sent)
-    const addressed = requests.address(params)
+    const addressed = await requests.address(params, clientAddress)
     const to = { ...addressed, responseMode: modeOf(params) }
     try {
       const ask = requests.read(params, addressed)

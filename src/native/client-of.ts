@@ -1,3 +1,4 @@
+import type { NativeClients } from '../config/native-clients.ts'
 import type { NativeClient } from '../config/native-config.ts'
 import { OAuthError } from './oauth-error.ts'
 
@@ -10,11 +11,7 @@ import { OAuthError } from './oauth-error.ts'
  *
  * @throws {OAuthError} `invalid_client`, `invalid_request`
  */
-export function clientOf(
-  clients: ReadonlyMap<string, NativeClient>,
-  authorization: string | undefined,
-  params: URLSearchParams,
-): NativeClient {
+export function clientOf(clients: NativeClients, authorization: string | undefined, params: URLSearchParams): NativeClient {
   const basic = authorization === undefined ? null : readBasic(authorization)
   const named = params.get('client_id')
   if (basic !== null && named !== null && basic.id !== named) {

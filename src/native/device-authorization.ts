@@ -2,6 +2,7 @@ import type { RequestHandler } from 'express'
 import type { CountAttempt } from '../auth/count-attempt.ts'
 import { exchangeOf } from '../auth/respond.ts'
 import type { GatewayConfig } from '../config/config.ts'
+import type { NativeClients } from '../config/native-clients.ts'
 import type { NativeClient, NativeConfig } from '../config/native-config.ts'
 import { createRecent } from '../session/recent.ts'
 import { readScopes } from './authorization-request.ts'
@@ -23,7 +24,7 @@ export const deviceGrantType = 'urn:ietf:params:oauth:grant-type:device_code'
 export interface DeviceAuthorizationDeps {
   readonly config: Pick<GatewayConfig, 'paths'>
   readonly native: NativeConfig
-  readonly clients: ReadonlyMap<string, NativeClient>
+  readonly clients: NativeClients
   readonly resources: Resources
   readonly devices: DeviceRequests
   readonly countAttempt: CountAttempt

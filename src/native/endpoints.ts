@@ -7,6 +7,7 @@ import { createOwnApp, type Endpoints, type Handlers, literal } from '../auth/ow
 import { createProofs } from '../auth/proofs.ts'
 import { visitOf } from '../auth/respond.ts'
 import type { GatewayConfig } from '../config/config.ts'
+import { createNativeClients } from '../config/native-clients.ts'
 import type { NativeConfig } from '../config/native-config.ts'
 import { createAddressBrake } from '../http/address-brake.ts'
 import type { Target } from '../http/exchange.ts'
@@ -23,12 +24,14 @@ import { createRequestReader } from './authorization-request.ts'
 import { createAuthorize, createBegin } from './authorize.ts'
 import { createBeginSession } from './begin-session.ts'
 import { createClientAnswer } from './client-answer.ts'
+import { createClientDocuments, mostFetches } from './client-documents.ts'
 import { createCodes } from './codes.ts'
 import { createConclude } from './conclude.ts'
 import { createDeviceAuthorization, createRedeemDeviceCode, deviceGrantType } from './device-authorization.ts'
 import { createDevicePage, mostWrongCodes } from './device-page.ts'
 import { createDeviceRequests } from './device-requests.ts'
 import { createExchange, exchangeGrantType } from './exchange.ts'
+import type { FetchDocument } from './fetch-document.ts'
 import { createResourceMetadata, createServerMetadata, serverMetadataPath } from './metadata.ts'
 import { createPush, createPushedRequests } from './pushed-requests.ts'
 import { createRedeemCode } from './redeem-code.ts'
@@ -42,6 +45,7 @@ export interface NativeParts extends Omit<EndpointParts, 'nativeLeg'> {
   readonly index: SessionIndex
   readonly store: Store
   readonly sealing: Sealing
+  readonly fetchDocument: FetchDocument
   readonly log: Log
 }
 
@@ -60,7 +64,7 @@ export function createNativeEndpoints(
   stages: EndpointStages,
 ): NativeEndpoints {
   const { now } = gateway
-  const clients = new Map(native.clients.map(client => [client.id, client]))
+  const clients = createNativeClients(native)
   const resources = createResources(config)
   const cookies = createAttemptCookies(config.session.cookie)
   const proofs = createProofs({ keys: config.session.cookieKeys, now })
@@ -68,7 +72,8 @@ export function createNativeEndpoints(
   const codes = createCodes(gateway)
   const devices = createDeviceRequests(gateway)
   const conclude = createConclude({ config, codes, devices, answer, now })
-  const requests = createRequestReader({ clients, resources })
+  const documents = createClientDocuments({ ...gateway, brake: createAddressBrake(now, mostFetches) })
+  const requests = createRequestReader({ clients, documents, resources })
   const pushed = createPushedRequests(gateway)
   const countAttempt = createCountAttempt(config.session, gateway.admitWithin)
   const parts = {

@@ -36,8 +36,9 @@ export function createServerMetadata(
     code_challenge_methods_supported: ['S256'],
     token_endpoint_auth_methods_supported: ['none'],
     revocation_endpoint_auth_methods_supported: ['none'],
-    scopes_supported: [...new Set(native.clients.flatMap(({ scopes }) => scopes))],
+    scopes_supported: [...new Set([...native.clients.flatMap(({ scopes }) => scopes), ...(native.clientIdMetadata?.scopes ?? [])])],
     authorization_response_iss_parameter_supported: true,
+    ...(native.clientIdMetadata === undefined ? {} : { client_id_metadata_document_supported: true }),
     // Ours (RFC 8414 §2 leaves room): where /session and /sessions are, on the origins of the routes.
     sallyport_base_path: paths.base,
   }

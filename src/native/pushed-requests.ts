@@ -1,7 +1,7 @@
 import type { Request, RequestHandler } from 'express'
 import type { CountAttempt } from '../auth/count-attempt.ts'
 import { exchangeOf } from '../auth/respond.ts'
-import type { NativeClient } from '../config/native-config.ts'
+import type { NativeClients } from '../config/native-clients.ts'
 import { isBase64Url, type Random, randomToken } from '../session/credential.ts'
 import type { Sealing } from '../session/sealing.ts'
 import type { Store } from '../store/store.ts'
@@ -63,7 +63,7 @@ export function createPushedRequests({ store, sealing, random, now }: PushedRequ
 }
 
 export interface PushDeps {
-  readonly clients: ReadonlyMap<string, NativeClient>
+  readonly clients: NativeClients
   readonly requests: RequestReader
   readonly pushed: PushedRequests
   readonly countAttempt: CountAttempt
@@ -77,7 +77,7 @@ export function createPush({ clients, requests, pushed, countAttempt }: PushDeps
     // RFC 9126 §2.1.
     if (params.has('request_uri')) throw new OAuthError('invalid_request', 'A pushed request cannot name another.')
     params.set('client_id', client.id)
-    requests.read(params, requests.address(params))
+    requests.read(params, await requests.address(params, exchangeOf(res).clientAddress))
     await countAttempt(exchangeOf(res).clientAddress)
     res.status(201).json({ request_uri: await pushed.push(client.id, params), expires_in: lifeSeconds })
   }

@@ -5,7 +5,7 @@ import { readLoopback } from '../config/redirect-form.ts'
  * Whether an answer for a client may go to a redirect URI (RFC 8252 §7). Judged on the raw text: of a loopback address
  * only the port is the program's to choose, and it must be written; everything else is the same to the byte.
  */
-export function mayRedirect({ redirects }: NativeClient, uri: string): boolean {
+export function mayRedirect({ redirects }: Pick<NativeClient, 'redirects'>, uri: string): boolean {
   const asked = readLoopback(uri)
   // The word stands for addresses, and is none.
   if (asked === null) return uri !== 'loopback' && !uri.startsWith('http:') && redirects.includes(uri)

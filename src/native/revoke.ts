@@ -1,6 +1,6 @@
 import type { RequestHandler } from 'express'
 import { exchangeOf, visitOf } from '../auth/respond.ts'
-import type { NativeClient } from '../config/native-config.ts'
+import type { NativeClients } from '../config/native-clients.ts'
 import { GatewayError } from '../errors.ts'
 import type { AddressBrake } from '../http/address-brake.ts'
 import type { Audit } from '../ops/audit.ts'
@@ -14,7 +14,7 @@ import { OAuthError } from './oauth-error.ts'
 import { readBodyParams } from './read-form.ts'
 
 export interface RevokeHandleDeps {
-  readonly clients: ReadonlyMap<string, NativeClient>
+  readonly clients: NativeClients
   readonly families: Families
   readonly endings: Endings
   readonly brake: AddressBrake

@@ -1,5 +1,6 @@
 import type { RequestHandler } from 'express'
 import { visitOf } from '../auth/respond.ts'
+import type { NativeClients } from '../config/native-clients.ts'
 import type { NativeClient } from '../config/native-config.ts'
 import { GatewayError } from '../errors.ts'
 import type { AddressBrake } from '../http/address-brake.ts'
@@ -33,7 +34,7 @@ export interface TokenRequest {
 export type Grant = (request: TokenRequest) => Promise<TokenAnswer>
 
 export interface TokenDeps {
-  readonly clients: ReadonlyMap<string, NativeClient>
+  readonly clients: NativeClients
   /** By grant type. */
   readonly grants: ReadonlyMap<string, Grant>
   /** Counts requests that came to nothing. */

@@ -1,4 +1,5 @@
 import type { RouteRule } from '../config/config.ts'
+import { createNativeClients } from '../config/native-clients.ts'
 import type { NativeConfig } from '../config/native-config.ts'
 import { GatewayError } from '../errors.ts'
 import type { AddressBrake } from '../http/address-brake.ts'
@@ -42,7 +43,7 @@ export function createSessionStage(deps: SessionStageDeps) {
   const ambiguous: PresentedSession = { credential: null, isHandle: false, isPresent: true, isAmbiguous: true }
   const clearing = { 'set-cookie': clearCookie(deps.cookie.name, { isSecure: deps.cookie.isSecure }) }
 
-  const clients = new Set(deps.native?.clients.map(({ id }) => id))
+  const clients = deps.native === null ? null : createNativeClients(deps.native)
 
   /** @throws {GatewayError} `invalid_handle`, `too_many_requests`, `store_unavailable` */
   async function readHeld(route: RouteRule | null, credential: Credential | null, exchange: Exchange): Promise<SignedIn> {
@@ -69,7 +70,7 @@ export function createSessionStage(deps: SessionStageDeps) {
     if (family.state === 'none') return { reason: 'unknown_handle' }
     const { client } = family.signedIn.record
     // A client that is no longer configured has no say any more, and neither has a browser's session by this way.
-    return client === undefined || !clients.has(client.id) ? { reason: 'unknown_handle' } : null
+    return client === undefined || clients?.get(client.id) === undefined ? { reason: 'unknown_handle' } : null
   }
 
   const maySpend = ({ credential, record }: SignedIn) => deps.members.spend(credential.familyId, credential.member, record)

@@ -41,6 +41,8 @@ export interface TestGatewayOptions {
   readonly secrets?: Readonly<Record<string, string>>
   readonly clock?: TestGateway['clock']
   readonly every?: GatewayDeps['every']
+  /** In place of the public internet, which no test asks. */
+  readonly fetchDocument?: GatewayDeps['fetchDocument']
   readonly host?: string
 }
 
@@ -96,6 +98,7 @@ export async function startGateway(options: TestGatewayOptions = {}): Promise<Te
     auditTo: collect(audit, written),
     ...(options.store === undefined ? {} : { store: options.store }),
     ...(options.every === undefined ? {} : { every: options.every }),
+    ...(options.fetchDocument === undefined ? {} : { fetchDocument: options.fetchDocument }),
   })
   const handler = watchAnswers(gateway.handler, createDocumentedPath(config))
   const server = createPublicServer(config.listen, handler, { upgrade: gateway.upgrade })

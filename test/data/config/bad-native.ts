@@ -10,7 +10,20 @@ const withClient = (because: string, entries: string, says: RegExp): BadConfig =
 
 export const badNative: readonly BadConfig[] = [
   atEnd('native clients of which there are none', 'native: { clients: {} } #!\n', /native\.clients: must have at least one client/),
-  atEnd('native clients that nobody named', 'native: {} #!\n', /native\.clients: is missing: add it/),
+  atEnd('native clients that nobody named', 'native: {} #!\n', /native\.clients: must have at least one client/),
+  atEnd('documents of clients of which none is let in', 'native: { clientIdMetadata: { allow: [], scopes: [x] } } #!\n', /native\.clientIdMetadata\.allow: must list at least 1/),
+  atEnd('documents of clients that may do anything', 'native: { clientIdMetadata: { allow: ["https://tool.example"] } } #!\n', /native\.clientIdMetadata\.scopes: is missing/),
+  ...([
+    ['over http', 'http://tool.example/client.json', /must be an https URL/],
+    ['anywhere', 'https://*.tool.example', /must be https:\/\/, a host and a path/],
+    ['at an address', 'https://192.0.2.7/client.json', /must have a public host name/],
+    ['at an IPv6 address', 'https://[2001:db8::7]/client.json', /must be https:\/\/, a host/],
+    ['on this machine', 'https://localhost/client.json', /must have a public host name/],
+    ['with a query', 'https://tool.example/client.json?v=1', /must be https:\/\/, a host/],
+    ['with dots in its path', 'https://tool.example/a/../client.json', /must be written as the URL standard writes it/],
+  ] as const).map(([where, id, says]) =>
+    atEnd(`a document of a client ${where}`, `native: { clientIdMetadata: { allow: ["${id}"], scopes: [x] } } #!\n`, new RegExp(`native\\.clientIdMetadata\\.allow\\[0\\]: ${says.source}`)),
+  ),
   atEnd('a client id that no form takes', 'native: { clients: { "c l i": { name: CLI, redirects: [loopback], scopes: [x] } } } #!\n', /must be a client id of 1 to 64/),
   atEnd('NAT-24 a native session that idles longer than it lives', `native: { idleTimeout: 8d, clients: ${clients} } #!\n`, /native\.idleTimeout: is longer than absoluteTimeout/),
   atEnd('NHI-07 a native session of no end', `native: { absoluteTimeout: 91d, clients: ${clients} } #!\n`, /native\.absoluteTimeout: must be from 1s to 90d/),

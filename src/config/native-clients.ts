@@ -1,0 +1,38 @@
+import { documentIdProblem } from './document-id.ts'
+import type { NativeClient, NativeConfig } from './native-config.ts'
+
+/** The native clients that there are, by id. */
+export interface NativeClients {
+  get(id: string): NativeClient | undefined
+}
+
+/**
+ * The clients of the configuration, and those whose id is the address of a document that it lets in. Of the latter
+ * everything is known but the redirect URIs: those stand in the document, which nobody fetches for a look-up.
+ *
+ * A client that is let in no more is found no more, so that its handles open nothing (NHI-03).
+ */
+export function createNativeClients({ clients, clientIdMetadata }: Pick<NativeConfig, 'clients' | 'clientIdMetadata'>): NativeClients {
+  const configured = new Map(clients.map(client => [client.id, client]))
+  if (clientIdMetadata === undefined) return configured
+  const { allow, scopes } = clientIdMetadata
+  const allowed = new Set(allow)
+
+  function isAllowed(id: string): boolean {
+    return documentIdProblem(id) === null && (allowed.has(id) || allowed.has(new URL(id).origin))
+  }
+
+  return {
+    get(id) {
+      const client = configured.get(id)
+      if (client !== undefined || !isDocumentId(id) || !isAllowed(id)) return client
+      // Its host is what somebody has vouched for; what it calls itself anybody can write (NAT-16).
+      return { id, name: new URL(id).host, redirects: [], scopes, device: false, delegate: false }
+    },
+  }
+}
+
+/** Whether a client id is the address of a document; no configured one can look like it. */
+export function isDocumentId(id: string): boolean {
+  return id.startsWith('https://')
+}
