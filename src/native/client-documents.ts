@@ -56,7 +56,7 @@ export function createClientDocuments({ fetchDocument, brake, now }: ClientDocum
       const pending = underWay.get(id)
       if (pending !== undefined) return await pending
       if (brake.isOver(clientAddress) || underWay.size >= mostUnderWay) {
-        throw new GatewayError('too_many_requests', 'too many documents of clients were asked for')
+        throw new GatewayError('too_many_requests', 'too many documents of clients were asked for', { reason: 'rate_documents' })
       }
       brake.count(clientAddress)
       const fetching = fetchAnew(id).finally(() => underWay.delete(id))

@@ -45,6 +45,7 @@ export function createRevokeHandle({ clients, families, endings, brake, audit }:
       await endings.signOut(credential)
       auditOf(audit, trail)('logout', { outcome: 'ok' })
     } else if (family === null || family.state === 'none') brake.count(clientAddress)
-    res.status(200).end()
+    // RFC 7009 §2.2 has clients look at the status alone. Some read JSON all the same, and wait for it without end.
+    res.json({})
   }
 }

@@ -1,6 +1,7 @@
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http'
 import { createServer } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
+import type { GatewayDeps } from '../../src/assembly.ts'
 import { compileConfig } from '../../src/config/compile.ts'
 import { makeSecrets } from '../../src/demo/development-secrets.ts'
 import { audience, clientId, describeGateway } from '../../src/demo/gateway-config.ts'
@@ -47,6 +48,7 @@ const anywhere = (name: string) => ({ host: '127.0.0.1', name, port: 0, spare: 0
  * @param change edits the configuration before it is compiled
  * @param callbacks redirect URIs of the gateway at the provider, in place of the demo's
  * @param front what browsers reach in place of the gateway itself
+ * @param deps of the gateway
  * @param inFront starts a server of its own before the gateway, whose address it is told; its origin is what browsers see
  */
 export async function startStage({
@@ -54,12 +56,14 @@ export async function startStage({
   change,
   callbacks,
   front = gateway => gateway.handler,
+  deps = {},
   inFront,
 }: {
   readonly https: boolean
   readonly change?: (config: Described) => object
   readonly callbacks?: (gateway: string) => readonly string[]
   readonly front?: (gateway: Gateway) => RequestListener
+  readonly deps?: Pick<GatewayDeps, 'fetchDocument'>
   readonly inFront?: (gateway: string) => Promise<Running>
 }): Promise<Stage> {
   const certificate = https ? makeCertificate([names.gateway, names.provider]) : undefined
@@ -106,6 +110,7 @@ export async function startStage({
   const audit: AuditLine[] = []
   const config = compileConfig(change?.(described) ?? described, { env: { ...secrets, CA: certificate?.cert } })
   const gateway = createGateway(config, {
+    ...deps,
     now: () => Date.now() + ahead,
     auditTo: { write: (line: string) => void audit.push(JSON.parse(line) as AuditLine) },
   })
