@@ -9,7 +9,6 @@ import { visitOf } from '../auth/respond.ts'
 import type { GatewayConfig } from '../config/config.ts'
 import { createNativeClients } from '../config/native-clients.ts'
 import type { NativeConfig } from '../config/native-config.ts'
-import { GatewayError } from '../errors.ts'
 import { createAddressBrake } from '../http/address-brake.ts'
 import type { Target } from '../http/exchange.ts'
 import { isFormNavigation } from '../http/fetch-metadata.ts'
@@ -108,9 +107,7 @@ export function createNativeEndpoints(
 
   const app = createOwnApp(config, (error, req, res, _next) => {
     const { exchange, ...visit } = visitOf(res)
-    // How HTTP itself is used is no matter of OAuth's.
-    const isAboutHttp = error instanceof GatewayError && (error.code === 'method_not_allowed' || error.code === 'no_route')
-    if (isForPrograms(exchange.target) && !isAboutHttp) return answerError(res, error)
+    if (isForPrograms(exchange.target)) return answerError(res, error)
     const isNavigation = exchange.isNavigation || isFormNavigation(req)
     stages.refuse(req, res, { ...visit, exchange: { ...exchange, isNavigation }, route: undefined }, toPageError(error))
   })

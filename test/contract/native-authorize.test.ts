@@ -268,7 +268,7 @@ describe('POST /oauth/par', () => {
         [400, 'invalid_scope'],
         [401, 'invalid_client'],
         [400, 'invalid_request'],
-        [405, undefined],
+        [405, 'invalid_request'],
       ],
     )
   })

@@ -96,7 +96,7 @@ describe('POST /oauth/token', () => {
     assert.deepEqual(
       answers.map(({ status, body }) => [status, body.error]),
       [
-        [405, undefined],
+        [405, 'invalid_request'],
         [400, 'invalid_request'],
         [400, 'invalid_request'],
         [400, 'invalid_request'],
