@@ -35,7 +35,7 @@ import { createMembers } from './session/members.ts'
 import { createSealing } from './session/sealing.ts'
 import { createSessionIndex } from './session/session-index.ts'
 import { createSessionList } from './session/session-list.ts'
-import { createWatch, type Every } from './session/watch.ts'
+import { createWatch, type Every, repeat } from './session/watch.ts'
 import { createLimiter } from './store/limiter.ts'
 import { openStore } from './store/open-store.ts'
 import type { Store } from './store/store.ts'
@@ -272,11 +272,6 @@ function counted(log: Log, { logged }: Surroundings): Log {
       log.write(level, event, fields)
     },
   }
-}
-
-const repeat: Every = (ms, run) => {
-  const timer = setInterval(run, ms).unref()
-  return () => clearInterval(timer)
 }
 
 /** Resolves after so many ms, or at once when the signal says so. It keeps no process alive. */

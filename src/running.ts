@@ -10,6 +10,7 @@ import { openLasting } from './lasting.ts'
 import { describeFailure, type Log } from './ops/log.ts'
 import type { Metrics } from './ops/metrics.ts'
 import { createRetired } from './retired.ts'
+import { repeat } from './session/watch.ts'
 
 // Somebody may have put a file of another kind where the configuration was.
 const mostMistakes = 20
@@ -45,9 +46,9 @@ export function startRunning(files: readonly string[], onSwap: (config: GatewayC
   const newKeys = createNewKeys(config, Date.now)
   const lasting = openLasting(config)
   let gateway = create(config)
-  const retired = createRetired(every)
+  const retired = createRetired(repeat)
   let promotion: NodeJS.Timeout | undefined
-  const watch = createFileWatch({ onChange: reload, every })
+  const watch = createFileWatch({ onChange: reload, every: repeat })
   watch.watch(sightings)
 
   function load(): GatewayConfig {
@@ -154,9 +155,4 @@ function fixedOf({ listen, probes, admin, forwardAuth, session }: GatewayConfig)
     [['forwardAuth'], forwardAuth && [forwardAuth.host, forwardAuth.port]],
     [['session', 'store', 'kind'], session.store.kind === 'memory'],
   ]
-}
-
-function every(ms: number, run: () => void): () => void {
-  const timer = setInterval(run, ms).unref()
-  return () => clearInterval(timer)
 }

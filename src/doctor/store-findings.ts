@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { setTimeout } from 'node:timers/promises'
 import type { StoreConfig } from '../config/store-config.ts'
 import { GatewayError } from '../errors.ts'
 import { openStore } from '../store/open-store.ts'
@@ -46,7 +47,7 @@ async function answers(store: Store): Promise<boolean> {
       return true
     } catch {
       if (performance.now() > giveUpAt) return false
-      await new Promise(resolve => setTimeout(resolve, lookEveryMs))
+      await setTimeout(lookEveryMs)
     }
   }
 }

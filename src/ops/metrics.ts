@@ -43,7 +43,7 @@ export interface Surroundings {
 
 type States = Map<string, 'up' | 'down'>
 
-export function createMetrics({ now, clock = () => performance.now() }: MetricsDeps): Metrics {
+export function createMetrics({ now }: MetricsDeps): Metrics {
   const registry = new Registry()
   const registers = [registry]
   const requests = new Tally()
@@ -94,7 +94,7 @@ export function createMetrics({ now, clock = () => performance.now() }: MetricsD
   }
 
   return {
-    clock,
+    clock: () => performance.now(),
     request: (route = 'none', outcome) => requests.add(route, outcome),
     added,
     upstream: route => kept(upstreams, route),
@@ -141,7 +141,6 @@ export function createMetrics({ now, clock = () => performance.now() }: MetricsD
 interface MetricsDeps {
   /** Epoch ms. */
   readonly now: () => number
-  readonly clock?: () => number
 }
 
 function kept(map: Map<string, Latency>, key: string): Latency {

@@ -15,7 +15,7 @@ const graceMs = 1_000
 const goingAway = 1001
 
 /** Close codes of RFC 6455 §7.4 and its registry, each with why the gateway itself ends a socket. */
-export const closeCodes = {
+const closeCodes = {
   session_over: 4401,
   closing: 1001,
   frame_protocol: 1002,

@@ -52,7 +52,7 @@ export function parseSessionId(text: string): Pick<Credential, 'familyId' | 'mem
 }
 
 /** Whether text can be a family's id: what passes is safe in a store key. */
-export function isFamilyId(text: string): boolean {
+function isFamilyId(text: string): boolean {
   return text.length === familyIdLength && isBase64Url(text)
 }
 

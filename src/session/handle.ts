@@ -4,7 +4,7 @@ import { createRecent } from './recent.ts'
 import type { Credential } from './session.ts'
 
 /** What every handle begins with, so that people and secret scanners know one when they see it. */
-export const handlePrefix = 'spt_'
+const handlePrefix = 'spt_'
 
 const checksumLength = 6
 const digits = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'

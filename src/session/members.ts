@@ -90,7 +90,7 @@ export function budgetsOf(member: string, { agent, absoluteExpiresAt: until }: S
 }
 
 /** Those that were delegated from a member, and so on. */
-export function descendantsOf(members: readonly Member[], member: string): readonly string[] {
+function descendantsOf(members: readonly Member[], member: string): readonly string[] {
   const children = members.filter(({ record }) => record.agent?.parent === member).map(one => one.member)
   return children.flatMap(child => [child, ...descendantsOf(members, child)])
 }

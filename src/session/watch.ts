@@ -13,6 +13,12 @@ const batchSize = 500
 /** Runs something every so many ms until the function it returns is called. It keeps no process alive. */
 export type Every = (ms: number, run: () => void) => () => void
 
+/** By the machine's clock. */
+export const repeat: Every = (ms, run) => {
+  const timer = setInterval(run, ms).unref()
+  return () => clearInterval(timer)
+}
+
 /**
  * Why a stream is to end: its session has ended; nobody knows the session, or not under this secret (`none`); or the
  * session is well and this process is about to stop (`closing`).

@@ -68,7 +68,7 @@ export function isHeld(note: LockNote, deps: LockDeps): boolean {
 }
 
 /** Who has the lock; null when nobody has, or the file is not one of ours. */
-export function readNote(file: string): LockNote | null {
+function readNote(file: string): LockNote | null {
   try {
     const { pid, started, id, until, say } = JSON.parse(readPrivate(file) ?? '') as Partial<LockNote>
     if (typeof pid !== 'number' || typeof id !== 'string' || typeof until !== 'number' || typeof say !== 'string') return null

@@ -12,7 +12,7 @@ const settleMs = 3000
  * The commands that may open an address in the person's own browser, the best first. Never by a shell: addresses come
  * from a server (CVE-2025-6514).
  */
-export function browserCommands({ env, platform, isWsl }: Surroundings, url: string): readonly BrowserCommand[] {
+function browserCommands({ env, platform, isWsl }: Surroundings, url: string): readonly BrowserCommand[] {
   const named = (env.BROWSER ?? '').trim()
   if (named !== '') {
     const [program = '', ...args] = named.split(/\s+/)

@@ -22,7 +22,7 @@ const noFollow = constants.O_NOFOLLOW ?? 0
 const ownUser = process.getuid?.()
 
 /** A file that others could read, own or replace. The sentence says what to do. */
-export class UnsafeFileError extends Error {
+class UnsafeFileError extends Error {
   override name = 'UnsafeFileError'
 }
 
