@@ -60,6 +60,14 @@ function follow(child: ChildProcessWithoutNullStreams): Running {
   return { child, ended, said: () => text(err) + text(out) }
 }
 
+function endGroup({ pid }: ChildProcess): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, 'SIGKILL')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+  }
+}
+
 const hostsScript = `import dns from 'node:dns'
 const { lookup } = dns
 dns.lookup = (name, ...rest) => lookup(/\\.(test|localhost)$/.test(name) ? '127.0.0.1' : name, ...rest)
@@ -89,8 +97,9 @@ export function createHome(t: TestContext): Home {
 
   function start(args: readonly string[], options: StartOptions = {}): Running {
     const [first = '', ...words] = [...(options.through === undefined ? [] : [options.through]), process.execPath, program, ...args]
-    const child = spawn(first, words, { env: { ...env, ...options.env }, stdio: ['pipe', 'pipe', 'pipe'] })
-    t.after(() => child.kill('SIGKILL'))
+    // A group of its own, so that what it started ends with it.
+    const child = spawn(first, words, { env: { ...env, ...options.env }, stdio: ['pipe', 'pipe', 'pipe'], detached: true })
+    t.after(() => endGroup(child))
     child.stdin.end(options.input ?? '')
     return follow(child)
   }

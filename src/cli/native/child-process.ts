@@ -25,12 +25,13 @@ export function runChild(
   return new Promise((resolve, reject) => {
     const signals = process.platform === 'win32' ? fromTerminal : forwarded
     const isForeground = process.stdin.isTTY === true
-    const child = spawn(program, args, options)
+    // Before the program is there: one that comes right after its start would end us and leave it behind.
     const listeners = signals.map(name => {
       const listener = () => void (isForeground && fromTerminal.includes(name) ? 0 : child.kill(name))
       process.on(name, listener)
       return () => process.off(name, listener)
     })
+    const child = spawn(program, args, options)
     const stop = () => {
       for (const end of listeners) end()
     }
