@@ -65,7 +65,14 @@ describe('sallyport run', () => {
   it('passes signals on, waits for the command, and then revokes', async t => {
     const { server, home } = await createSignedInHome(t)
     const ready = join(home.folder, 'ready')
-    const running = home.start(['run', ...scope, '--', 'sh', '-c', `trap 'exit 9' TERM; : > '${ready}'; for _ in $(seq 600); do sleep 0.05; done`])
+    const running = home.start([
+      'run',
+      ...scope,
+      '--',
+      'sh',
+      '-c',
+      `trap 'exit 9' TERM; : > '${ready}'; for _ in $(seq 600); do sleep 0.05; done`,
+    ])
     await eventually(() => existsSync(ready))
 
     running.child.kill('SIGTERM')
