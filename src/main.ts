@@ -10,6 +10,7 @@ import {
   listen,
   renewPublicServer,
 } from './listeners.ts'
+import { collectWhatStartLeft } from './ops/collect-start.ts'
 import { createProbes } from './ops/probes.ts'
 import { type Running, startRunning } from './running.ts'
 
@@ -44,6 +45,7 @@ export async function serve(files: readonly string[]): Promise<void> {
     await closeServer(probes, 0)
   }
   try {
+    await collectWhatStartLeft()
     if (config.probes !== undefined) {
       const port = await listenAt('probes', probes, config.probes)
       running.log.write('info', 'probes_listening', { host: config.probes.host, port })

@@ -1,6 +1,7 @@
 import { type Html, html } from './html.ts'
 import { type Brand, renderPage } from './layout.ts'
 import { texts } from './text.ts'
+import { time } from './time.ts'
 
 /** One session, as the person it belongs to sees it. Instants are epoch milliseconds. */
 export interface AccountSession {
@@ -67,12 +68,4 @@ ${session.client === null || session.device === '' ? null : html`<dt>${words.app
 
 function others(path: string, token: Html): Html {
   return html`<form method="post" action="${path}">${token}<button class="button" type="submit">${words.signOutOthers}</button></form>`
-}
-
-// 24 hours, and the month in letters: no country reads it otherwise.
-const format = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'short', timeZone: 'UTC' })
-
-/** The page stays as it is however long it is looked at, so it never says "five minutes ago". */
-function time(at: number): Html {
-  return html`<time datetime="${new Date(at).toISOString()}">${format.format(at)} UTC</time>`
 }

@@ -1,6 +1,7 @@
 import { type Html, html } from './html.ts'
 import { type Brand, renderPage } from './layout.ts'
 import { texts } from './text.ts'
+import { time } from './time.ts'
 
 export interface ApprovalPageInput {
   readonly brand: Brand
@@ -52,10 +53,4 @@ ${device === null ? null : row(words.started, html`${time(device.startedAt)}, ${
 
 function row(name: string, value: Html): Html {
   return html`<dt>${name}</dt><dd>${value}</dd>`
-}
-
-const format = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'short', timeZone: 'UTC' })
-
-function time(at: number): Html {
-  return html`<time datetime="${new Date(at).toISOString()}">${format.format(at)} UTC</time>`
 }
