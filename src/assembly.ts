@@ -95,11 +95,12 @@ export interface Assembly {
 /** Builds the parts. Opens connections in the background and waits for nothing: the gateway starts without Redis or IdP. */
 export function assemble(config: GatewayConfig, deps: GatewayDeps): Assembly {
   const { now = Date.now, random = randomBytes, every = repeat, fetchDocument = createFetchDocument() } = deps
+  const { serviceName: service } = config.telemetry
   const metrics = deps.metrics ?? createMetrics({ now })
   const surroundings = metrics.surroundings()
-  const log = counted(createLog({ level: config.log.level, destination: deps.logTo ?? openOutput('stdout'), now }), surroundings)
+  const log = counted(createLog({ level: config.log.level, destination: deps.logTo ?? openOutput('stdout'), now, service }), surroundings)
   const auditTo = deps.auditTo ?? openOutput(config.audit.output, error => log.write('error', 'audit_failed', describeFailure(error)))
-  const auditLog = createLog({ level: 'info', destination: auditTo, now })
+  const auditLog = createLog({ level: 'info', destination: auditTo, now, service })
   const audit = createAudit(
     auditLog,
     config.audit.subject === 'hmac' ? derivedKey(config, 'sallyport audit subject') : null,

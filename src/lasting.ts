@@ -40,7 +40,7 @@ export function openLasting(first: GatewayConfig): Lasting {
   let auditTo = openAudit()
 
   function openLog(): Log {
-    return createLog({ level: config.log.level, destination: logTo, now: Date.now })
+    return createLog({ level: config.log.level, destination: logTo, now: Date.now, service: config.telemetry.serviceName })
   }
 
   function open(): Store {
@@ -52,7 +52,7 @@ export function openLasting(first: GatewayConfig): Lasting {
   /** Of a former store, which is used for a while yet, the log alone hears. */
   function tellOfStore(opened: Store, event: StoreEvent, detail: { readonly error: string }): void {
     if (opened === store && (event === 'up' || event === 'down')) metrics.store(event === 'up')
-    log.write('warn', `store_${event}`, detail)
+    log.write('warn', `store_${event}`, detail.error === '' ? {} : detail)
   }
 
   function openAudit(): Output {

@@ -65,6 +65,7 @@ export function buildConfig(
     routes: options.routes.map((route, i) => buildRoute(route, origins, buildUpstream(route.upstream, folders.get(i)))),
     ...(native && { native }),
     audit: options.audit,
+    telemetry: options.telemetry,
     log: options.log,
   }
 }

@@ -25,6 +25,9 @@ const fixedClaims = [
   'amr',
 ]
 
+/** What stands in identity headers under these names, a session says. */
+const ownClaims = ['provider', 'client_id', 'act']
+
 /** Checks each provider for settings that contradict each other or are too weak, and what two of them share. */
 export function checkProviders({ providers, session, isUnreadable }: Draft, { clientAuths, now }: Evidence, report: Report): void {
   checkSharedCredentials(providers, clientAuths, report)
@@ -52,7 +55,7 @@ export function checkProviders({ providers, session, isUnreadable }: Draft, { cl
 function checkClaims(claims: ProviderOptions['claims'], path: ConfigPath, report: Report): void {
   for (const [name, source] of Object.entries(claims)) {
     const at = [...path, 'claims', name]
-    if (fixedClaims.includes(name) || name === 'provider') report(at, 'is always taken from its own place: remove it')
+    if (fixedClaims.includes(name) || ownClaims.includes(name)) report(at, 'is always taken from its own place: remove it')
     // email_verified speaks of the provider's own `email`. An address from elsewhere would pass for verified.
     if ((name === 'email' || name === 'email_verified') && source.path !== undefined && source.path.join(' ') !== name) {
       report(

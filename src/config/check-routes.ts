@@ -19,7 +19,7 @@ export function checkRoutes(draft: Draft, report: Report): void {
     checkAccess(route, path, report)
     checkHeaders(route, path, report)
     checkWebSocket(route, [...path, 'websocket'], report)
-    for (const name of Object.keys(route.require?.claims ?? {})) checkClaim(name, [...path, 'require', 'claims', name], report)
+    for (const name of Object.keys(route.require?.claims ?? {})) checkSaidClaim(name, [...path, 'require', 'claims', name], report)
     checkDemandedScopes(route, path, draft, report)
     checkToken(route, path, draft, report)
     // What /auth/login takes, which is what a step-up asks of it.
@@ -33,7 +33,7 @@ export function checkRoutes(draft: Draft, report: Report): void {
     }
   }
   draft.session.claims?.forEach((name, i) => {
-    checkClaim(name, ['session', 'claims', i], report)
+    checkSaidClaim(name, ['session', 'claims', i], report)
   })
   if (logout?.landing !== undefined && isOwnPath(logout.landing.replace(/[?].*$/s, ''))) {
     report(['logout', 'landing'], "is one of the gateway's own endpoints: choose a page")
@@ -95,6 +95,13 @@ function checkWebSocket({ websocket, access, methods }: Partial<RouteOptions>, p
  */
 function checkClaim(name: string, path: ConfigPath, report: Report): void {
   if (lostClaims.includes(name)) report(path, 'names a claim that is not kept with a session: use another, or remove it')
+}
+
+/** Where only what a provider says of a person can stand. */
+function checkSaidClaim(name: string, path: ConfigPath, report: Report): void {
+  checkClaim(name, path, report)
+  if (name === 'client_id' || name === 'act')
+    report(path, 'is no claim of a person: it says which program acts, and can only stand in identityHeaders')
 }
 
 /** Where a token has scopes of its own making, nobody can say beforehand which. */

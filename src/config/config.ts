@@ -41,6 +41,8 @@ export interface GatewayConfig {
   /** Without it no native client signs in. */
   readonly native?: NativeConfig
   readonly audit: { readonly output: 'stdout' | { readonly file: string }; readonly subject: 'plain' | 'hmac' }
+  /** Whose lines they are, in the log and the audit. */
+  readonly telemetry: { readonly serviceName: string }
   readonly log: { readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent' }
 }
 

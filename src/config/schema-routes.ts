@@ -67,7 +67,9 @@ export const route = z.strictObject({
   identityHeaders: z
     .record(headerName(), claimName())
     .default({})
-    .describe('Header name to the claim that it carries; sub and provider are always there. Not with access: anyone.'),
+    .describe(
+      'Header name to the claim that it carries; sub and provider are always there, client_id and act where a program acts. Not with access: anyone.',
+    ),
   assertion: assertion
     .optional()
     .describe(

@@ -8,7 +8,7 @@ import { probes } from './schema-probes.ts'
 import { provider, providerId } from './schema-provider.ts'
 import { route } from './schema-routes.ts'
 import { session } from './schema-session.ts'
-import { certificates, distinct, judgedText, listenAddress, origin, path, secret, text, whole } from './schema-values.ts'
+import { certificates, distinct, judgedText, listenAddress, origin, path, secret, text, whole, word } from './schema-values.ts'
 
 const listen = z.strictObject({
   host: listenAddress().optional().describe('Address to listen on. Without it: 0.0.0.0; with session.cookie.insecure 127.0.0.1.'),
@@ -107,6 +107,14 @@ export const configSchema = z.strictObject({
     })
     .prefault({})
     .describe('The record of who did what.'),
+  telemetry: z
+    .strictObject({
+      serviceName: word(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'letters, digits, ., _ and -, up to 64')
+        .default('sallyport')
+        .describe('What this gateway calls itself in every line of the log and the audit, where those of several come together.'),
+    })
+    .prefault({})
+    .describe('How this gateway is told from others.'),
   log: z
     .strictObject({
       level: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info').describe('Least severity that is logged.'),

@@ -2,6 +2,9 @@
 export interface Person {
   readonly provider: string
   readonly sub: string
+  /** The native client that acts for them, and all that act, the first first; null and none for a browser. */
+  readonly clientId: string | null
+  readonly actors: readonly string[]
   readonly claims: Readonly<Record<string, unknown>>
 }
 
@@ -33,6 +36,8 @@ export function addIdentityHeaders(list: string[], headers: readonly string[], p
 function readClaim(person: Person, claim: string): unknown {
   if (claim === 'sub') return person.sub
   if (claim === 'provider') return person.provider
+  if (claim === 'client_id') return person.clientId
+  if (claim === 'act') return person.actors
   return Object.hasOwn(person.claims, claim) ? person.claims[claim] : undefined
 }
 

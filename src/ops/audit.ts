@@ -8,6 +8,7 @@ import type { Log } from './log.ts'
  *   sign_in          a session began
  *   approval         a person let a native client in, or did not (outcome)
  *   delegation       a native client, or an agent, handed on to an agent
+ *   agent_call       an agent called, let in or not (status, outcome)
  *   step_up          a session was raised by another sign-in of the same person
  *   refusal          a request was refused (code, reason)
  *   replay           a callback, a hand-off or a logout token was presented again
@@ -24,6 +25,7 @@ export const auditEvents = [
   'sign_in',
   'approval',
   'delegation',
+  'agent_call',
   'step_up',
   'refusal',
   'replay',

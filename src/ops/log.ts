@@ -12,12 +12,20 @@ export interface Log {
   isOn(level: LogLevel): boolean
 }
 
+export interface LogOptions {
+  readonly level: string
+  readonly destination: DestinationStream
+  readonly now: () => number
+  /** Whose lines they are, where those of several gateways come together. */
+  readonly service: string
+}
+
 /** Creates the program's log: one JSON object a line; the time in UTC. */
-export function createLog(options: { readonly level: string; readonly destination: DestinationStream; readonly now: () => number }): Log {
+export function createLog(options: LogOptions): Log {
   const logger = pino(
     {
       level: options.level,
-      base: null,
+      base: { service: options.service },
       messageKey: 'event',
       timestamp: () => `,"time":"${new Date(options.now()).toISOString()}"`,
       formatters: { level: label => ({ level: label }) },

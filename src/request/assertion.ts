@@ -1,5 +1,6 @@
 import { sign } from 'node:crypto'
 import type { AssertionKey, RouteRule } from '../config/config.ts'
+import { actClaim, actorsOf } from '../session/actors.ts'
 import type { SignedIn } from '../session/session.ts'
 
 /** How long an assertion holds good (contract.md section 8). */
@@ -13,7 +14,7 @@ const maxClaimBytes = 3072
 
 /** Names that mean something in every assertion: no claim of a provider may stand there. */
 const ownNames: ReadonlySet<string> = new Set([
-  ...['iss', 'aud', 'sub', 'iat', 'exp', 'nbf', 'jti', 'sid', 'provider', 'auth_time', 'acr', 'amr'],
+  ...['iss', 'aud', 'sub', 'iat', 'exp', 'nbf', 'jti', 'sid', 'provider', 'auth_time', 'acr', 'amr', 'client_id', 'act'],
 ])
 
 /** The value of X-Auth-Assertion for who is signed in. */
@@ -32,7 +33,7 @@ interface Made {
  * Creates the makers of X-Auth-Assertion: a JWT that says who a request is for, to one audience, for a minute, so that
  * an upstream need not believe everybody who can reach it (HDR-16).
  *
- * It tells the user, the session and how the person authenticated, and of the claims those that the route's
+ * It tells the user, the session, how the person authenticated and who acts for them, and of the claims those that the route's
  * identityHeaders tell anyway. A signature takes some 40 µs, so the same assertion goes along for half of its life: it
  * says who, not that a request is new, and has no `jti`.
  *
@@ -71,6 +72,7 @@ export function createAssertionFor(deps: { readonly keys: readonly AssertionKey[
 
 function contentOf({ sessionId, record, vault }: SignedIn, audience: string, claimNames: readonly string[], now: number): object {
   const issuedAt = Math.floor(now / 1000)
+  const act = actClaim(actorsOf(record))
   return {
     ...claimsOf(vault.claims, claimNames),
     // The origin that the session belongs to, which is that of the request.
@@ -82,6 +84,9 @@ function contentOf({ sessionId, record, vault }: SignedIn, audience: string, cla
     auth_time: Math.floor(record.authTime / 1000),
     ...(record.acr === null ? {} : { acr: record.acr }),
     ...(record.amr.length === 0 ? {} : { amr: record.amr }),
+    // RFC 8693 §4.3 and §4.1.
+    ...(record.client === undefined ? {} : { client_id: record.client.id }),
+    ...(act === undefined ? {} : { act }),
     iat: issuedAt,
     exp: issuedAt + lifeSeconds,
   }

@@ -7,7 +7,7 @@ import { normaliseName } from '../http/header-names.ts'
 import { createUpstreamHeaders } from '../http/request-headers.ts'
 import { type ClientHeaders, clientTrailers, createClientHeaders, type UpstreamFields } from '../http/response-headers.ts'
 import type { Metrics } from '../ops/metrics.ts'
-import type { SignedIn } from '../session/session.ts'
+import { personOf } from '../session/person.ts'
 import type { Watch } from '../session/watch.ts'
 import type { AssertionFor } from './assertion.ts'
 import type { Caller } from './caller.ts'
@@ -149,8 +149,4 @@ export function createForward(deps: ForwardDeps): Forward {
     if (rule === undefined) throw new TypeError('the route is of another configuration')
     return rule(req, res, exchange, caller, withholds)
   }
-}
-
-function personOf({ record, vault }: SignedIn) {
-  return { provider: record.provider, sub: record.sub, claims: vault.claims }
 }

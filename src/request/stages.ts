@@ -13,7 +13,7 @@ import { readTarget } from '../http/target.ts'
 import { describeFailure, type Log } from '../ops/log.ts'
 import type { Metrics } from '../ops/metrics.ts'
 import type { BeginTrace } from '../ops/tracing.ts'
-import { type Trail, writeRequest } from '../ops/trail.ts'
+import { auditOf, type Trail, writeRequest } from '../ops/trail.ts'
 import { bringsHandle } from '../session/handle.ts'
 import type { SignedIn } from '../session/session.ts'
 import { subjectOf } from '../session/subject.ts'
@@ -67,6 +67,13 @@ export function createStages(deps: StageDeps) {
     metrics.request(trail.route, trail.outcome)
     trail.trace?.end({ route: trail.route, status: res.statusCode, outcome: trail.outcome })
     writeRequest(deps.log, trail, res.statusCode, now)
+    if (trail.subject?.kind === 'agent') noteAgentCall(trail, res.statusCode)
+  }
+
+  /** Of agents the audit holds every call, whatever the level of the log: nobody sits in front of them. */
+  function noteAgentCall(trail: Trail, status: number): void {
+    const outcome = trail.outcome === 'ok' ? 'ok' : status >= 400 && status < 500 ? 'refused' : 'failed'
+    auditOf(deps.audit, trail)('agent_call', { status, duration_ms: now() - trail.startedAt, outcome })
   }
 
   const callers = createCallerStage(deps)

@@ -6,7 +6,7 @@ import { createOwnCookieTest, withoutCookies } from '../http/cookies.ts'
 import type { Exchange } from '../http/exchange.ts'
 import { assertionHeader } from '../http/header-names.ts'
 import { addIdentityHeaders } from '../http/identity-headers.ts'
-import type { SignedIn } from '../session/session.ts'
+import { personOf } from '../session/person.ts'
 import { type AskedRequest, admitAsked, createReadAsked } from './asked.ts'
 import type { AssertionFor } from './assertion.ts'
 import type { Caller } from './caller.ts'
@@ -65,8 +65,4 @@ export function createVerification({ config, assertionFor, refuse }: Verificatio
 
     refuse,
   }
-}
-
-function personOf({ record, vault }: SignedIn) {
-  return { provider: record.provider, sub: record.sub, claims: vault.claims }
 }

@@ -34,7 +34,7 @@ describe('the log and the audit', () => {
     await visitor.signIn(idp)
     await visitor.call('/api/orders')
 
-    const known = new Set(['level', 'time', 'event', ...Object.keys(logFieldNames)])
+    const known = new Set(['level', 'time', 'service', 'event', ...Object.keys(logFieldNames)])
     assert.ok(everything().length >= 5)
     for (const line of everything()) {
       for (const name of Object.keys(line)) assert.ok(known.has(name), name)

@@ -16,7 +16,7 @@ describe('A log or audit file on a full disk', () => {
     const program = `
       import { createLog, openOutput } from ${JSON.stringify(new URL('../../src/ops/log.ts', import.meta.url).href)}
       const destination = openOutput({ file: '/dev/full' }, error => console.log('told', error.code))
-      const log = createLog({ level: 'info', destination, now: Date.now })
+      const log = createLog({ level: 'info', destination, now: Date.now, service: 'sallyport' })
       for (let line = 0; line < 3; line++) {
         const attempt = new Promise(resolve => destination.once('error', resolve))
         log.write('info', 'request')

@@ -67,7 +67,7 @@ export async function startAdminPort(): Promise<AdminPort> {
   const now = () => clock.nowMs
   const [audit, lines]: [Line[], Line[]] = [[], []]
   const written: string[] = []
-  const logTo = (list: Line[]) => createLog({ level: 'debug', destination: collect(list, written), now })
+  const logTo = (list: Line[]) => createLog({ level: 'debug', destination: collect(list, written), now, service: 'sallyport' })
   const sessions = fakeSessions()
   const secrets = [{ option: 'session.cookieKeys[0]', modifiedAt: clock.nowMs - 90_500 }]
 

@@ -32,7 +32,7 @@ const exchange: Exchange = {
   isNavigation: false,
   trace: null,
 }
-const alice: Person = { provider: 'main', sub: 'alice', claims: {} }
+const alice: Person = { provider: 'main', sub: 'alice', clientId: null, actors: [], claims: {} }
 
 interface Sent {
   readonly lines?: readonly (readonly [string, string])[]
