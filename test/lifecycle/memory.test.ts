@@ -34,7 +34,7 @@ async function residentAtRest(t: { after(run: () => unknown): void }, store: Rea
 }
 
 // Some 93 MiB, of which Node itself is 44; without what docs/decisions/018 tells of, 130. From the sources it is more.
-describe('the built program at rest', { skip: process.platform !== 'linux' && 'the memory of a process is read from /proc' }, () => {
+describe('the built program at rest', () => {
   it('takes less than 100 MiB with sessions in memory', async t => {
     const resident = await residentAtRest(t, { kind: 'memory' }, '')
 
