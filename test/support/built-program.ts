@@ -17,8 +17,14 @@ export async function buildProgram(): Promise<BuiltProgram> {
   const folder = await mkdtemp(join(tmpdir(), 'sallyport-built-'))
   const compiler = join(projectRoot, 'node_modules/.bin/tsc')
   const options = ['-p', join(projectRoot, 'tsconfig.json'), '--declaration', 'false', '--outDir', join(folder, 'dist')]
-  await promisify(execFile)(process.execPath, [compiler, ...options])
+  const remove = () => rm(folder, { recursive: true, force: true })
+  try {
+    await promisify(execFile)(process.execPath, [compiler, ...options])
+  } catch (error) {
+    await remove()
+    throw error
+  }
   await cp(join(projectRoot, 'package.json'), join(folder, 'package.json'))
   await symlink(join(projectRoot, 'node_modules'), join(folder, 'node_modules'))
-  return { main: join(folder, 'dist/cli/main.js'), remove: () => rm(folder, { recursive: true, force: true }) }
+  return { main: join(folder, 'dist/cli/main.js'), remove }
 }
