@@ -34,7 +34,8 @@ const sharedTypes: Readonly<Record<string, readonly string[]>> = {
 /** Who alone may import a package. */
 const packageOwners: Readonly<Record<string, readonly string[]>> = {
   'openid-client': ['oidc'],
-  redis: ['store'],
+  '@redis/client': ['store'],
+  redis: [],
   undici: ['request', 'oidc'],
   'oidc-provider': ['demo'],
   '@modelcontextprotocol/sdk': ['demo'],

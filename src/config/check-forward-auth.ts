@@ -7,7 +7,9 @@ import { type RouteOptions, route as routeSchema } from './schema-routes.ts'
 /** Checks that the forward-auth port is nobody else's and has somebody to answer, and the routes that only it serves. */
 export function checkForwardAuth(draft: Draft, report: Report): void {
   const { forwardAuth, sections } = draft
-  for (const [i, options] of draft.routes) checkUpstream(options, ['routes', i], draft, report)
+  const shape = routeSchema().shape
+  const byDefault = { limits: shape.limits.parse(undefined), timeouts: shape.timeouts.parse(undefined) }
+  for (const [i, options] of draft.routes) checkUpstream(options, ['routes', i], byDefault, draft, report)
   if (forwardAuth === null) return
 
   checkPort(draft, report)
@@ -36,7 +38,13 @@ function checkPort({ forwardAuth, admin, sections, session }: Draft, report: Rep
 }
 
 /** What the gateway does on the way to an upstream means nothing where the proxy goes that way by itself. */
-function checkUpstream(options: Partial<RouteOptions>, path: ConfigPath, { forwardAuth, isUnreadable }: Draft, report: Report): void {
+function checkUpstream(
+  options: Partial<RouteOptions>,
+  path: ConfigPath,
+  byDefault: Pick<RouteOptions, 'limits' | 'timeouts'>,
+  { forwardAuth, isUnreadable }: Draft,
+  report: Report,
+): void {
   // An entry that is no map at all has no members, not even those with a default.
   if (options.upstream !== undefined || isUnreadable([...path, 'upstream']) || Object.keys(options).length === 0) return
   if (forwardAuth === null) {
@@ -44,13 +52,12 @@ function checkUpstream(options: Partial<RouteOptions>, path: ConfigPath, { forwa
     return
   }
   const { preserveHost, stripPrefix, setHeaders = {}, timeouts, limits, websocket } = options
-  const byDefault = routeSchema.shape.limits.parse(undefined)
   const idle = {
     preserveHost: preserveHost === true,
     stripPrefix: stripPrefix === true,
     setHeaders: Object.keys(setHeaders).length > 0,
-    timeouts: differs(timeouts, routeSchema.shape.timeouts.parse(undefined)),
-    'limits.body': differs({ body: limits?.body ?? byDefault.body }, { body: byDefault.body }),
+    timeouts: differs(timeouts, byDefault.timeouts),
+    'limits.body': differs({ body: limits?.body ?? byDefault.limits.body }, { body: byDefault.limits.body }),
     websocket: websocket !== undefined,
   }
   for (const [name, isWritten] of Object.entries(idle)) {

@@ -11,7 +11,7 @@ import { readFolders } from './folders.ts'
 import { readKeys } from './keys.ts'
 import { ConfigError, type Mistake } from './mistakes.ts'
 import { type ReferenceDeps, resolveReferences } from './references.ts'
-import { configSchema } from './schema.ts'
+import { type ConfigSchema, createConfigSchema } from './schema.ts'
 
 export interface CompileOptions {
   /** Relative paths in `{ file: path }` start here; the working directory when not given. */
@@ -31,19 +31,20 @@ export interface CompileOptions {
  */
 export function compileConfig(value: unknown, options: CompileOptions = {}): GatewayConfig {
   const { baseDir = process.cwd(), env = process.env, now = Date.now } = options
-  const judged = judgeOptions(value, { env, baseDirOf: () => baseDir }, now)
+  const judged = judgeOptions(createConfigSchema(), value, { env, baseDirOf: () => baseDir }, now)
   if ('config' in judged) return judged.config
   throw new ConfigError(judged.mistakes)
 }
 
 /** As {@link compileConfig}, for options from several files; the mistakes are the caller's to place. */
 export function judgeOptions(
+  schema: ConfigSchema,
   value: unknown,
   deps: ReferenceDeps,
   now: () => number = Date.now,
 ): { config: GatewayConfig } | { mistakes: readonly Mistake[] } {
-  const resolved = resolveReferences(configSchema, value, deps)
-  const { draft, mistakes: misread } = readDraft(resolved.value, resolved.mistakes)
+  const resolved = resolveReferences(schema, value, deps)
+  const { draft, mistakes: misread } = readDraft(schema, resolved.value, resolved.mistakes)
   const { keys, mistakes: unreadable } = readKeys(draft, deps)
   const { clientAuths, mistakes: unproven } = readClientAuths(draft, deps)
   const { adminTokens, mistakes: unusable } = readAdminTokens(draft, deps)

@@ -1,10 +1,10 @@
 import type { z } from 'zod'
 import { type ConfigPath, isWithin, type Mistake } from './mistakes.ts'
-import { type ConfigOptions, configSchema } from './schema.ts'
-import { type AdminOptions, admin } from './schema-admin.ts'
+import type { ConfigOptions, ConfigSchema } from './schema.ts'
+import type { AdminOptions } from './schema-admin.ts'
 import { isMap } from './schema-forms.ts'
-import { type ForwardAuthOptions, forwardAuth } from './schema-forward-auth.ts'
-import { type NativeOptions, native } from './schema-native.ts'
+import type { ForwardAuthOptions } from './schema-forward-auth.ts'
+import type { NativeOptions } from './schema-native.ts'
 import type { ProviderOptions } from './schema-provider.ts'
 import type { RouteOptions } from './schema-routes.ts'
 import type { SessionOptions } from './schema-session.ts'
@@ -37,18 +37,22 @@ export interface Draft {
  * @param earlier mistakes found before, at whose places there is nothing to read
  * @returns what could be read, and the further mistakes
  */
-export function readDraft(value: unknown, earlier: readonly Mistake[]): { draft: Draft; mistakes: readonly Mistake[] } {
-  const result = configSchema.safeParse(value, { error: sentenceFor })
-  const found = result.success ? [] : mistakesFrom(configSchema, value, result.error.issues)
+export function readDraft(
+  schema: ConfigSchema,
+  value: unknown,
+  earlier: readonly Mistake[],
+): { draft: Draft; mistakes: readonly Mistake[] } {
+  const result = schema.safeParse(value, { error: sentenceFor })
+  const found = result.success ? [] : mistakesFrom(schema, value, result.error.issues)
   const unreadable = [...earlier, ...found].map(mistake => mistake.path)
   return {
-    draft: { ...readParts(value, unreadable), whole: result.success ? result.data : null },
+    draft: { ...readParts(schema, value, unreadable), whole: result.success ? result.data : null },
     mistakes: found.filter(mistake => !earlier.some(known => isWithin(mistake.path, known.path))),
   }
 }
 
-function readParts(value: unknown, unreadable: readonly ConfigPath[]): Omit<Draft, 'whole'> {
-  const shape = configSchema.def.shape
+function readParts(schema: ConfigSchema, value: unknown, unreadable: readonly ConfigPath[]): Omit<Draft, 'whole'> {
+  const shape = schema.def.shape
   const options = isMap(value) ? value : {}
   const { identityProviders, routes, session } = options
 
@@ -59,13 +63,13 @@ function readParts(value: unknown, unreadable: readonly ConfigPath[]): Omit<Draf
   return {
     isUnreadable,
     sections: readMembers(
-      configSchema.omit({ admin: true, forwardAuth: true, identityProviders: true, native: true, routes: true, session: true }),
+      schema.omit({ admin: true, forwardAuth: true, identityProviders: true, native: true, routes: true, session: true }),
       options,
       [],
     ),
-    admin: readMembers(admin, options.admin, ['admin']),
-    forwardAuth: options.forwardAuth === undefined ? null : readMembers(forwardAuth, options.forwardAuth, ['forwardAuth']),
-    native: options.native === undefined ? null : readMembers(native, options.native, ['native']),
+    admin: readMembers(shape.admin.unwrap(), options.admin, ['admin']),
+    forwardAuth: options.forwardAuth === undefined ? null : readMembers(shape.forwardAuth.unwrap(), options.forwardAuth, ['forwardAuth']),
+    native: options.native === undefined ? null : readMembers(shape.native.unwrap(), options.native, ['native']),
     session: readMembers(shape.session, session, ['session']),
     providers: new Map(providers),
     routes: new Map(routeList.map((entry, i) => [i, readMembers(shape.routes.def.element, entry, ['routes', i])])),

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { secrets } from './references.ts'
-import { configSchema } from './schema.ts'
+import { createConfigSchema } from './schema.ts'
 import { isMap } from './schema-forms.ts'
 
 export type JsonSchema = Readonly<Record<string, unknown>>
@@ -13,7 +13,7 @@ const outside = [{ $ref: '#/$defs/env' }, { $ref: '#/$defs/file' }]
  * it can say.
  */
 export function createJsonSchema(): JsonSchema {
-  const { $schema, ...root } = z.toJSONSchema(configSchema, {
+  const { $schema, ...root } = z.toJSONSchema(createConfigSchema(), {
     target: 'draft-2020-12',
     io: 'input',
     override({ zodSchema, jsonSchema }) {

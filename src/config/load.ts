@@ -4,7 +4,7 @@ import type { GatewayConfig } from './config.ts'
 import { mergeOptions } from './merge.ts'
 import { ConfigError, type ConfigPath, type Mistake } from './mistakes.ts'
 import type { OnFile } from './references.ts'
-import { configSchema } from './schema.ts'
+import { createConfigSchema } from './schema.ts'
 import { type ConfigSource, readSource } from './yaml-source.ts'
 
 /**
@@ -23,9 +23,10 @@ export function loadConfig(files: readonly string[], env: NodeJS.ProcessEnv = pr
   // A file that could not be read at all may hold what would be missed in the others.
   if (sources.some(source => source.value === undefined && source.mistakes.length > 0)) throw new ConfigError(sorted(unread, files))
 
-  const value = sources.reduce<unknown>((merged, source) => mergeOptions(configSchema, merged, source.value), undefined)
+  const schema = createConfigSchema()
+  const value = sources.reduce<unknown>((merged, source) => mergeOptions(schema, merged, source.value), undefined)
   const baseDirOf = (path: ConfigPath) => dirname(ownerOf(path, sources)?.file ?? '.')
-  const judged = judgeOptions(value ?? {}, { env, baseDirOf, onFile })
+  const judged = judgeOptions(schema, value ?? {}, { env, baseDirOf, onFile })
   if ('config' in judged && unread.length === 0) return judged.config
 
   const placed = 'config' in judged ? [] : judged.mistakes.map(mistake => place(mistake, sources))

@@ -3,50 +3,53 @@ import { secrets } from './references.ts'
 import { certificates, distinct, judgedText, secret, text, whole, word } from './schema-values.ts'
 
 /** Where sessions are kept. Which options belong to which kind is checked in check-store.ts. */
-export const store = z.strictObject({
-  kind: z
-    .enum(['memory', 'redis', 'redis-cluster', 'redis-sentinel'])
-    .describe('memory is for one process and forgets at a restart; redis is one server, the others are what they are called.'),
-  url: redisUrl()
-    .optional()
-    .describe('redis: or rediss: URL; with a password in it only as { env } or { file }. Required with kind: redis.'),
-  nodes: distinct(address())
-    .min(1)
-    .max(100)
-    .optional()
-    .describe('Some nodes of the cluster as host:port; the others are found. Without a port: 6379. Required with kind: redis-cluster.'),
-  sentinel: z
-    .strictObject({
-      master: text().describe('Name under which the sentinels know the master.'),
-      nodes: distinct(address()).min(1).max(100).describe('The sentinels as host:port. Without a port: 26379.'),
-      username: text().optional().describe('ACL user of the sentinels, which need not be that of Redis. Without it: their default user.'),
-      password: secret().optional().describe('Its password; only as { env } or { file }. Without it: the sentinels are asked without one.'),
-    })
-    .optional()
-    .describe('The sentinels that name the master. Required with kind: redis-sentinel.'),
-  username: text().optional().describe('ACL user of Redis, with redis-cluster and redis-sentinel. Without it: the default user.'),
-  password: secret()
-    .optional()
-    .describe('Its password, with redis-cluster and redis-sentinel; only as { env } or { file }. Without it: none is sent.'),
-  database: whole(0, 9999)
-    .optional()
-    .describe('Number of the database, with redis-sentinel; with redis it stands in the URL, and a cluster has but one. Without it: 0.'),
-  namespace: word(/^[A-Za-z0-9_-]{1,32}$/, '1 to 32 letters, digits, _ and -')
-    .default('sp')
-    .describe('First part of every Redis key; gateways that share sessions share it.'),
-  tls: z
-    .strictObject({
-      ca: certificates()
-        .optional()
-        .describe("PEM of the certificate authorities believed for Redis, in place of the system's. Without it: the system's."),
-    })
-    .optional()
-    .describe(
-      'TLS towards Redis and its sentinels; {} is enough. With kind: redis it is the rediss: URL that asks for TLS. Without it: none with the others.',
-    ),
-})
+export const store = () =>
+  z.strictObject({
+    kind: z
+      .enum(['memory', 'redis', 'redis-cluster', 'redis-sentinel'])
+      .describe('memory is for one process and forgets at a restart; redis is one server, the others are what they are called.'),
+    url: redisUrl()
+      .optional()
+      .describe('redis: or rediss: URL; with a password in it only as { env } or { file }. Required with kind: redis.'),
+    nodes: distinct(address())
+      .min(1)
+      .max(100)
+      .optional()
+      .describe('Some nodes of the cluster as host:port; the others are found. Without a port: 6379. Required with kind: redis-cluster.'),
+    sentinel: z
+      .strictObject({
+        master: text().describe('Name under which the sentinels know the master.'),
+        nodes: distinct(address()).min(1).max(100).describe('The sentinels as host:port. Without a port: 26379.'),
+        username: text().optional().describe('ACL user of the sentinels, which need not be that of Redis. Without it: their default user.'),
+        password: secret()
+          .optional()
+          .describe('Its password; only as { env } or { file }. Without it: the sentinels are asked without one.'),
+      })
+      .optional()
+      .describe('The sentinels that name the master. Required with kind: redis-sentinel.'),
+    username: text().optional().describe('ACL user of Redis, with redis-cluster and redis-sentinel. Without it: the default user.'),
+    password: secret()
+      .optional()
+      .describe('Its password, with redis-cluster and redis-sentinel; only as { env } or { file }. Without it: none is sent.'),
+    database: whole(0, 9999)
+      .optional()
+      .describe('Number of the database, with redis-sentinel; with redis it stands in the URL, and a cluster has but one. Without it: 0.'),
+    namespace: word(/^[A-Za-z0-9_-]{1,32}$/, '1 to 32 letters, digits, _ and -')
+      .default('sp')
+      .describe('First part of every Redis key; gateways that share sessions share it.'),
+    tls: z
+      .strictObject({
+        ca: certificates()
+          .optional()
+          .describe("PEM of the certificate authorities believed for Redis, in place of the system's. Without it: the system's."),
+      })
+      .optional()
+      .describe(
+        'TLS towards Redis and its sentinels; {} is enough. With kind: redis it is the rediss: URL that asks for TLS. Without it: none with the others.',
+      ),
+  })
 
-export type StoreOptions = z.output<typeof store>
+export type StoreOptions = z.output<ReturnType<typeof store>>
 
 function redisUrl() {
   return mayHoldPassword(

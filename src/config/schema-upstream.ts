@@ -30,50 +30,54 @@ const fallback = () =>
     return isInside ? null : 'must be a file in the folder, relative to it, such as index.html'
   })
 
-const tls = z
-  .strictObject({
-    ca: certificates()
-      .optional()
-      .describe("PEM of the certificate authorities believed for this upstream, in place of the system's. Without it: the system's."),
-    cert: certificates()
-      .optional()
-      .describe('PEM of our certificate, and those that vouch for it, for an upstream that asks for one. Required with tls.key.'),
-    key: secret().optional().describe('PEM of its private key, no passphrase; only as { env } or { file }. Required with tls.cert.'),
-    serverName: serverName()
-      .optional()
-      .describe('Name to ask for (SNI) and to find in the certificate. Without it: the host of each address.'),
-  })
-  .refine(options => Object.keys(options).length > 0, { error: 'must have ca, cert and key, or serverName' })
+const tls = () =>
+  z
+    .strictObject({
+      ca: certificates()
+        .optional()
+        .describe("PEM of the certificate authorities believed for this upstream, in place of the system's. Without it: the system's."),
+      cert: certificates()
+        .optional()
+        .describe('PEM of our certificate, and those that vouch for it, for an upstream that asks for one. Required with tls.key.'),
+      key: secret().optional().describe('PEM of its private key, no passphrase; only as { env } or { file }. Required with tls.cert.'),
+      serverName: serverName()
+        .optional()
+        .describe('Name to ask for (SNI) and to find in the certificate. Without it: the host of each address.'),
+    })
+    .refine(options => Object.keys(options).length > 0, { error: 'must have ca, cert and key, or serverName' })
 
-const map = z
-  .strictObject({
-    url: z
-      .union([address(), addresses()], { error: 'must be an address or a list of addresses' })
-      .transform(given => (Array.isArray(given) ? given : [given]))
-      .optional()
-      .describe('Address or list of addresses, as upstream itself may be. Required, unless static is there.'),
-    tls: tls
-      .optional()
-      .describe("TLS towards https addresses. Without it: the system's certificate authorities, and no certificate of ours."),
-    static: text().optional().describe('Folder whose files are served, relative to this file. Required, unless url is there.'),
-    fallback: fallback()
-      .optional()
-      .describe('File in the folder that page loads get when there is no file at their path, such as index.html. Without it: 404.'),
-  })
-  .superRefine((options, context) => {
-    const report = (message: string, ...path: string[]) => context.addIssue({ code: 'custom', path, message })
-    if (options.url === undefined && options.static === undefined) report('must have url, or static')
-    if (options.url !== undefined && options.static !== undefined) report('cannot stand beside url: a route has one or the other', 'static')
-    if (options.url === undefined && options.tls !== undefined) report('has no meaning without url: remove it', 'tls')
-    if (options.static === undefined && options.fallback !== undefined) report('has no meaning without static: remove it', 'fallback')
-  })
+const map = () =>
+  z
+    .strictObject({
+      url: z
+        .union([address(), addresses()], { error: 'must be an address or a list of addresses' })
+        .transform(given => (Array.isArray(given) ? given : [given]))
+        .optional()
+        .describe('Address or list of addresses, as upstream itself may be. Required, unless static is there.'),
+      tls: tls()
+        .optional()
+        .describe("TLS towards https addresses. Without it: the system's certificate authorities, and no certificate of ours."),
+      static: text().optional().describe('Folder whose files are served, relative to this file. Required, unless url is there.'),
+      fallback: fallback()
+        .optional()
+        .describe('File in the folder that page loads get when there is no file at their path, such as index.html. Without it: 404.'),
+    })
+    .superRefine((options, context) => {
+      const report = (message: string, ...path: string[]) => context.addIssue({ code: 'custom', path, message })
+      if (options.url === undefined && options.static === undefined) report('must have url, or static')
+      if (options.url !== undefined && options.static !== undefined)
+        report('cannot stand beside url: a route has one or the other', 'static')
+      if (options.url === undefined && options.tls !== undefined) report('has no meaning without url: remove it', 'tls')
+      if (options.static === undefined && options.fallback !== undefined) report('has no meaning without static: remove it', 'fallback')
+    })
 
 /** Where a route's requests go. */
-export const upstream = z
-  .union([address(), addresses(), map], {
-    error: 'must be an address, a list of addresses, a map of url and tls, or one of static and fallback',
-  })
-  .transform((given): UpstreamOptions => (typeof given === 'string' ? { url: [given] } : Array.isArray(given) ? { url: given } : given))
+export const upstream = () =>
+  z
+    .union([address(), addresses(), map()], {
+      error: 'must be an address, a list of addresses, a map of url and tls, or one of static and fallback',
+    })
+    .transform((given): UpstreamOptions => (typeof given === 'string' ? { url: [given] } : Array.isArray(given) ? { url: given } : given))
 
 /** Has `url`, with `tls` or without, or `static`, with `fallback` or without. */
-export type UpstreamOptions = z.output<typeof map>
+export type UpstreamOptions = z.output<ReturnType<typeof map>>

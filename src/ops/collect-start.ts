@@ -1,7 +1,7 @@
 import { Session } from 'node:inspector/promises'
 
 /**
- * Collects once what loading has left behind, and gives the memory back: some 30 MB, which V8 would keep until there is
+ * Collects once what loading has left behind, and gives the memory back: 30 to 45 MB, which V8 would keep until there is
  * need for it. Loading makes many objects that live for a moment, and the young space has grown for them; under load it
  * grows again. It takes a tenth of a second in which nothing else happens, so it is for before the program listens.
  *

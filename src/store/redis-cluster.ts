@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises'
-import type { ErrorReply } from 'redis'
+import type { ErrorReply } from '@redis/client'
 import type { RedisAccess, RedisAddress } from '../config/store-config.ts'
 import { formatAddress } from './redis-client.ts'
 import { createClusterMap } from './redis-cluster-map.ts'

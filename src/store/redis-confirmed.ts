@@ -1,4 +1,4 @@
-import { ErrorReply } from 'redis'
+import { ErrorReply } from '@redis/client'
 import type { RedisCommand } from './redis-command.ts'
 import { type RedisConnection, unavailable } from './redis-connection.ts'
 import { describeRedisError } from './redis-health.ts'

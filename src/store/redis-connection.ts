@@ -1,4 +1,4 @@
-import { DisconnectsClientError, ErrorReply } from 'redis'
+import { DisconnectsClientError, ErrorReply } from '@redis/client'
 import type { RedisAccess, RedisAddress } from '../config/store-config.ts'
 import { GatewayError } from '../errors.ts'
 import { afterPatience } from './patience.ts'

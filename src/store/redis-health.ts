@@ -1,4 +1,4 @@
-import { ErrorReply } from 'redis'
+import { ErrorReply } from '@redis/client'
 
 /**
  * What an operator is told. `down` and `up`: the store cannot do all it should, and can again. `unconfirmed`: no

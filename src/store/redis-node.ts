@@ -1,4 +1,4 @@
-import type { ErrorReply } from 'redis'
+import type { ErrorReply } from '@redis/client'
 import { ping, type RedisCommand, type RedisLink } from './redis-command.ts'
 import { createRedisConfirmed } from './redis-confirmed.ts'
 import { createRedisConnection, type RedisConnection, type RedisConnectionOptions } from './redis-connection.ts'

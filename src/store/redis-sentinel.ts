@@ -1,4 +1,4 @@
-import { ErrorReply } from 'redis'
+import { ErrorReply } from '@redis/client'
 import type { RedisAddress, RedisSentinelConfig } from '../config/store-config.ts'
 import { askOnce, formatAddress, type RedisClient } from './redis-client.ts'
 import { describeRedisError } from './redis-health.ts'

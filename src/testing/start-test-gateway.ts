@@ -5,7 +5,7 @@ import type { Agent } from 'supertest'
 import { compileConfig } from '../config/compile.ts'
 import type { GatewayConfig } from '../config/config.ts'
 import { mergeOptions } from '../config/merge.ts'
-import { configSchema } from '../config/schema.ts'
+import { createConfigSchema } from '../config/schema.ts'
 import { createGateway, type Gateway } from '../gateway.ts'
 import { createPublicServer } from '../listeners.ts'
 import { listenAnywhere } from './listening.ts'
@@ -141,7 +141,7 @@ function describeConfig({ routes, people, config = {} }: TestGatewayOptions, { o
     routes: routes.map(route => ({ upstream, ...route })),
     log: { level: 'debug' },
   }
-  return mergeOptions(configSchema, described, config)
+  return mergeOptions(createConfigSchema(), described, config)
 }
 
 /** Every scope that a route names, wherever it does: a list under `scopes`. */

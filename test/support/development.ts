@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path'
 import { createServer } from 'vite'
 import { parse } from 'yaml'
 import { mergeOptions } from '../../src/config/merge.ts'
-import { configSchema } from '../../src/config/schema.ts'
+import { createConfigSchema } from '../../src/config/schema.ts'
 import type { Running } from '../../src/demo/listening.ts'
 import { eventually } from './eventually.ts'
 import { findFreePort, isListening } from './free-port.ts'
@@ -27,7 +27,7 @@ export function developmentSample(heading: string, language: 'yaml' | 'js', addr
 
 /** The gateway's sample as operators use it: a second file over the demo's configuration. */
 export function layOver(config: object, yaml: string): object {
-  return mergeOptions(configSchema, config, parse(yaml)) as object
+  return mergeOptions(createConfigSchema(), config, parse(yaml)) as object
 }
 
 export interface ViteServer extends Running {

@@ -11,8 +11,9 @@ import type { Line } from './gateway.ts'
 import type { MemoryUse } from './memory-witness.ts'
 import { projectRoot } from './project-files.ts'
 
-/** A gateway in a process of its own, started as operators start one: `sallyport serve`, from the sources. */
+/** A gateway in a process of its own, started as operators start one: `sallyport serve`. */
 export interface GatewayProcess {
+  readonly pid: number
   /** Of the public port, on loopback. */
   readonly port: number
   /** The authority that browsers see; requests carry it as Host. */
@@ -40,13 +41,15 @@ export interface GatewayProcessOptions {
   readonly config: Readonly<Record<string, unknown>>
   /** All of its environment. */
   readonly env: Readonly<Record<string, string>>
+  /** What Node is given to run; the sources when not given. */
+  readonly program?: string
   /** For hours of load: it tells its memory, and no line of a request is kept here. */
   readonly isWatched?: boolean
   /** False where the store is not there yet. */
   readonly waitsForStore?: boolean
 }
 
-const program = join(projectRoot, 'src/cli/main.ts')
+const sources = join(projectRoot, 'src/cli/main.ts')
 const watching = ['--expose-gc', '--import', pathToFileURL(join(projectRoot, 'test/support/memory-witness.ts')).href]
 
 const patienceMs = 30_000
@@ -60,7 +63,7 @@ process.once('exit', () => {
 
 /** Starts one. Resolves when it listens and, with Redis, is connected to it; rejects with its complaints when it ends instead. */
 export async function startGatewayProcess(options: GatewayProcessOptions): Promise<GatewayProcess> {
-  const { host, config, env, waitsForStore = usesRedis(config), isWatched = false } = options
+  const { host, config, env, program = sources, waitsForStore = usesRedis(config), isWatched = false } = options
   const folder = await mkdtemp(join(tmpdir(), 'sallyport-gateway-'))
   const file = join(folder, 'gateway.yaml')
   await writeFile(file, JSON.stringify(config))
@@ -100,6 +103,7 @@ export async function startGatewayProcess(options: GatewayProcessOptions): Promi
   }
 
   return {
+    pid: Number(child.pid),
     port: Number(find('listening')?.port),
     host,
     adminPort: find('admin_listening') === undefined ? null : Number(find('admin_listening')?.port),

@@ -5,9 +5,10 @@ import fc from 'fast-check'
 import { parse } from 'yaml'
 import { compileConfig } from '../../src/config/compile.ts'
 import { ConfigError, type ConfigPath } from '../../src/config/mistakes.ts'
-import { configSchema } from '../../src/config/schema.ts'
+import { createConfigSchema } from '../../src/config/schema.ts'
 import { formsAt, isMap, namesOf } from '../../src/config/schema-forms.ts'
 
+const schema = createConfigSchema()
 const example = parse(readFileSync(new URL('../../config/gateway.example.yaml', import.meta.url), 'utf8')) as unknown
 const places = optionsIn(example, [])
 
@@ -23,7 +24,7 @@ describe('a typo', () => {
         (path, at, kind, letter) => {
           const name = String(path.at(-1))
           const typo = misspell(name, at % name.length, kind, letter)
-          fc.pre(typo !== '' && !namesOf(formsAt(configSchema, path.slice(0, -1))).includes(typo))
+          fc.pre(typo !== '' && !namesOf(formsAt(schema, path.slice(0, -1))).includes(typo))
 
           const wrong = rename(example, path, typo)
 
@@ -57,7 +58,7 @@ describe('a typo', () => {
 /** Where the schema's own names stand in a configuration; not those that the operator chose. */
 function optionsIn(value: unknown, path: ConfigPath): ConfigPath[] {
   if (Array.isArray(value)) return value.flatMap((item, i) => optionsIn(item, [...path, i]))
-  const forms = formsAt(configSchema, path)
+  const forms = formsAt(schema, path)
   if (!isMap(value) || forms.map === undefined) return []
   const known = namesOf(forms)
   return Object.entries(value).flatMap(([key, held]) => [
