@@ -27,7 +27,7 @@ export function createNativeClients({ clients, clientIdMetadata }: Pick<NativeCo
       const client = configured.get(id)
       if (client !== undefined || !isDocumentId(id) || !isAllowed(id)) return client
       // Its host is what somebody has vouched for; what it calls itself anybody can write (NAT-16).
-      return { id, name: new URL(id).host, redirects: [], scopes, device: false, delegate: false }
+      return { id, name: new URL(id).host, redirects: [], scopes, par: 'auto', responseMode: 'any', device: false, delegate: false }
     },
   }
 }

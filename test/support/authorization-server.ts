@@ -13,7 +13,8 @@ export interface Script {
   device?: Answer[]
   /** In place of what the endpoint would answer. */
   token?: Answer
-  par?: Answer
+  /** Of what is pushed; null for what it would answer. */
+  par?: Answer | ((form: URLSearchParams) => Answer | null)
   revoke?: Answer
   session?: Answer
   /** Of /auth/sessions and what is under it; `code` stands in Sallyport-Error too. */
@@ -62,7 +63,7 @@ export async function startAuthorizationServer(t: TestContext, script: Script = 
 
   function answer(path: string, form: URLSearchParams): Answer {
     if (path === '/.well-known/oauth-authorization-server') return [200, { ...metadata(), ...script.metadata }]
-    if (path === '/oauth/par') return script.par ?? push(form)
+    if (path === '/oauth/par') return (typeof script.par === 'function' ? script.par(form) : script.par) ?? push(form)
     if (path === '/oauth/token') return script.token ?? token(form)
     if (path === '/oauth/revoke') return script.revoke ?? [200, undefined]
     if (path === '/auth/session') return script.session ?? [200, session()]
