@@ -130,6 +130,7 @@ export function sealDelegated(sealing: Sealing, family: OpenedFamily, child: Cre
     idleExpiresAt: now + lifeMs,
     absoluteExpiresAt: now + lifeMs,
     secretHash: hashSecret(child.secret),
+    rootHash: parent.rootHash ?? parent.secretHash,
     wrap: wrapDataKey(sealing, child, parent.sealing, family.dataKey),
     client,
     agent,

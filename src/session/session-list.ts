@@ -6,7 +6,7 @@ import type { ClientGrant, SessionRecord, User } from './session.ts'
 import type { SessionIndex, Whose } from './session-index.ts'
 
 /** A living session as a list shows it: nothing of it opens anything. */
-export interface ListedSession extends Omit<SessionRecord, 'version' | 'secretHash' | 'sealing' | 'wrap' | 'sid' | 'client'> {
+export interface ListedSession extends Omit<SessionRecord, 'version' | 'secretHash' | 'rootHash' | 'sealing' | 'wrap' | 'sid' | 'client'> {
   readonly sessionId: string
   readonly client?: Omit<ClientGrant, 'codeHash'>
   /** Those that were delegated from it. */
@@ -41,7 +41,16 @@ export function createSessionList({ families, members, index, scopesNow = ({ sco
   }
 
   function listed(familyId: string, member: string, record: SessionRecord, all: readonly Member[]): ListedSession {
-    const { version: _version, secretHash: _hash, sealing: _sealing, wrap: _wrap, sid: _sid, client, ...shown } = record
+    const {
+      version: _version,
+      secretHash: _hash,
+      rootHash: _rootHash,
+      sealing: _sealing,
+      wrap: _wrap,
+      sid: _sid,
+      client,
+      ...shown
+    } = record
     const children = all.filter(one => one.record.agent?.parent === member)
     return {
       sessionId: sessionIdOf({ familyId, member }),
