@@ -13,6 +13,8 @@ export interface Script {
   device?: Answer[]
   /** In place of what the endpoint would answer. */
   token?: Answer
+  /** What it waits for, with the answer made, before it gives a token. */
+  tokenWaits?: Promise<unknown>
   /** Of what is pushed; null for what it would answer. */
   par?: Answer | ((form: URLSearchParams) => Answer | null)
   revoke?: Answer
@@ -57,6 +59,7 @@ export async function startAuthorizationServer(t: TestContext, script: Script = 
       return
     }
     const [status, body] = answer(path, form)
+    if (path === '/oauth/token') await script.tokenWaits
     const code = typeof body === 'object' && body !== null && 'code' in body ? { 'sallyport-error': String(body.code) } : {}
     res.writeHead(status, { 'content-type': 'application/json', ...code }).end(body === undefined ? '' : JSON.stringify(body))
   }
