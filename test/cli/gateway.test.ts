@@ -14,8 +14,8 @@ describe('the command line, with a real gateway', () => {
   after(() => stage.close())
 
   /** From a page of the gateway through the provider to the approval, and one of its buttons. */
-  async function decide(surfer: Surfer, page: Page, decision: 'approve' | 'deny'): Promise<Page> {
-    const { username, password } = stage.people.alice
+  async function decide(surfer: Surfer, page: Page, decision: 'approve' | 'deny', { people } = stage): Promise<Page> {
+    const { username, password } = people.alice
     const approval = await surfer.submit(page, { username, password })
     assert.match(approval.text, /Sallyport CLI/)
     return surfer.submit(approval, { decision })
@@ -133,6 +133,22 @@ describe('the command line, with a real gateway', () => {
     assert.equal((await login.ended).code, 0)
     assert.equal(posting.url.search, '')
     assert.match(last.text, /You are signed in/)
+  })
+
+  it('takes the address by paste, where codes may stand in addresses', async t => {
+    const cli = { name: 'Sallyport CLI', redirects: ['loopback'], scopes: ['orders.read'] }
+    const lax = await startStage({ https: false, change: config => ({ ...config, native: { clients: { cli } } }) })
+    t.after(() => lax.close())
+    const login = createHome(t).startInTerminal(['login', '--gateway', lax.gateway, '--no-browser'])
+    const [, address = ''] = await eventually(() => /Open (\S+)\r\n.*paste here/s.exec(login.said()))
+    const surfer = createSurfer({ stopAt: url => url.hostname === '127.0.0.1' && url.pathname === '/callback' })
+    const ended = await decide(surfer, await surfer.open(address), 'approve', lax)
+
+    login.type(`${ended.url.href}\n`)
+
+    const ran = await login.ended
+    assert.match(ended.url.search, /^\?code=/)
+    assert.equal(ran.code, 0, ran.out)
   })
 
   it('lists sessions and ends them, where it asked for that scope', async t => {
