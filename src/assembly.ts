@@ -32,6 +32,7 @@ import { type Random, randomToken } from './session/credential.ts'
 import { createFamilies } from './session/families.ts'
 import { createHandleReader } from './session/handle.ts'
 import { createMembers } from './session/members.ts'
+import { createScopesNow } from './session/scopes-now.ts'
 import { createSealing } from './session/sealing.ts'
 import { createSessionIndex } from './session/session-index.ts'
 import { createSessionList } from './session/session-list.ts'
@@ -124,12 +125,14 @@ export function assemble(config: GatewayConfig, deps: GatewayDeps): Assembly {
   )
   const revoke = createRevoke({ providers, audit, pause })
   const native = config.native ?? null
+  const scopesNow = createScopesNow(native)
   const families = createFamilies({
     store,
     sealing,
     index,
     settings: config.session,
     ...(native === null ? {} : { nativeTimeouts: native }),
+    scopesNow,
     now,
     audit,
     onLapsed: revoke.ended,
@@ -137,7 +140,7 @@ export function assemble(config: GatewayConfig, deps: GatewayDeps): Assembly {
   const stopSweeping = config.session.sealing === 'gateway' ? startSweeping(createSweep({ store, families })) : () => undefined
   const watch = createWatch({ families, every })
   const members = createMembers({ store, sealing, now })
-  const list = createSessionList({ families, members, index })
+  const list = createSessionList({ families, members, index, scopesNow })
   const endings = createEndings({ families, members, index, revoke, audit })
   const admit = createAdmit({ index, list, endings, perUserLimit: config.session.perUserLimit })
   const providerLogout = createProviderLogout({ store, index, endings, now })

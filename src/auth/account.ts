@@ -60,7 +60,7 @@ export function createAccount({ config, list, proofs, bounce, refuseForeign }: A
       site: config.origins.length > 1 ? new URL(origin).host : null,
       createdAt,
       usedAt: touchedAt,
-      scopes: scopes.filter(scope => !protocolScopes.includes(scope)),
+      scopes: kind === 'browser' ? scopes.filter(scope => !protocolScopes.includes(scope)) : scopes,
       isCurrent,
       // Signing out here goes on to the provider.
       endPath: isCurrent ? `${base}/logout` : `${base}/sessions/${sessionId}/revoke`,

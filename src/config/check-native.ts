@@ -17,11 +17,19 @@ export function checkNative(draft: Draft, report: Report): void {
   if (idleTimeout !== undefined && absoluteTimeout !== undefined && idleTimeout > absoluteTimeout) {
     report(['native', 'idleTimeout'], 'is longer than absoluteTimeout, so it would never matter: make it shorter')
   }
-  for (const [id, { redirects, device }] of Object.entries(clients)) {
+  for (const [id, { redirects, responseMode, device }] of Object.entries(clients)) {
     if (redirects.length === 0 && !device) {
       report(['native', 'clients', id], 'has no way to sign in: give it redirects (such as [loopback]), or device: true')
     }
+    if (responseMode === 'form_post' && !redirects.every(takesForms)) {
+      report(['native', 'clients', id, 'responseMode'], 'is form_post, which no scheme of a program takes: redirect to loopback or https')
+    }
   }
+}
+
+/** A form that is sent to a scheme of its own loses what stands in it. */
+function takesForms(redirect: string): boolean {
+  return redirect === 'loopback' || /^https?:/.test(redirect)
 }
 
 function checkOrigin({ native, sections, session }: Draft, report: Report): void {

@@ -4,6 +4,8 @@ import type { NativeClient, NativeConfig } from './native-config.ts'
 /** The native clients that there are, by id. */
 export interface NativeClients {
   get(id: string): NativeClient | undefined
+  /** Those of the scopes that the client may ask for as it is configured now: the very list where that is all of them. */
+  stillAllowed(id: string, scopes: readonly string[]): readonly string[]
 }
 
 /**
@@ -14,20 +16,25 @@ export interface NativeClients {
  */
 export function createNativeClients({ clients, clientIdMetadata }: Pick<NativeConfig, 'clients' | 'clientIdMetadata'>): NativeClients {
   const configured = new Map(clients.map(client => [client.id, client]))
-  if (clientIdMetadata === undefined) return configured
-  const { allow, scopes } = clientIdMetadata
+  const { allow, scopes } = clientIdMetadata ?? { allow: [], scopes: [] }
   const allowed = new Set(allow)
 
   function isAllowed(id: string): boolean {
     return documentIdProblem(id) === null && (allowed.has(id) || allowed.has(new URL(id).origin))
   }
 
+  function get(id: string): NativeClient | undefined {
+    const client = configured.get(id)
+    if (client !== undefined || !isDocumentId(id) || !isAllowed(id)) return client
+    // Its host is what somebody has vouched for; what it calls itself anybody can write (NAT-16).
+    return { id, name: new URL(id).host, redirects: [], scopes, par: 'auto', responseMode: 'any', device: false, delegate: false }
+  }
+
   return {
-    get(id) {
-      const client = configured.get(id)
-      if (client !== undefined || !isDocumentId(id) || !isAllowed(id)) return client
-      // Its host is what somebody has vouched for; what it calls itself anybody can write (NAT-16).
-      return { id, name: new URL(id).host, redirects: [], scopes, device: false, delegate: false }
+    get,
+    stillAllowed(id, approved) {
+      const own = get(id)?.scopes ?? []
+      return approved.every(scope => own.includes(scope)) ? approved : approved.filter(scope => own.includes(scope))
     },
   }
 }

@@ -24,6 +24,10 @@ export interface NativeClient {
   /** `loopback`, or redirect URIs; loopback ones are without a port. */
   readonly redirects: readonly string[]
   readonly scopes: readonly string[]
+  /** Whether a request that was not pushed is refused (RFC 9126). */
+  readonly par: 'auto' | 'require'
+  /** Whether answers go by a form alone, or as the client asks. */
+  readonly responseMode: 'any' | 'form_post'
   readonly device: boolean
   readonly delegate: boolean
 }

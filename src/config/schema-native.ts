@@ -19,6 +19,14 @@ const client = () =>
       .describe(
         'Scopes that it may ask for. sessions lets it list and end the sessions of its person; any other stands for routes that require it.',
       ),
+    par: z
+      .enum(['auto', 'require'])
+      .default('auto')
+      .describe('Whether its authorization requests must be pushed (RFC 9126): auto (as it likes) or require.'),
+    responseMode: z
+      .enum(['any', 'form_post'])
+      .default('any')
+      .describe('How it gets its answers: any (as it asks) or form_post, by a form alone, so that no code stands in an address.'),
     device: flag().prefault(false).describe('Whether it may sign in by a code that the person types on another device (RFC 8628).'),
     delegate: flag().prefault(false).describe('Whether its sessions may hand on less than they have to agents (RFC 8693).'),
   })

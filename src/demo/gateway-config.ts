@@ -63,6 +63,8 @@ export function describeGateway(parts: Parts) {
           name: 'Sallyport CLI',
           redirects: ['loopback'],
           scopes: ['orders.read', 'orders.write', 'sessions'],
+          par: 'require',
+          responseMode: 'form_post',
           device: true,
           delegate: true,
         },

@@ -68,7 +68,7 @@ export function createRequestReader(deps: {
         scopes: readScopes(params.get('scope'), client.scopes),
         resources: deps.resources.read(params.getAll('resource')),
         device: null,
-        answer: { redirectUri, responseMode: readResponseMode(params), state, challenge },
+        answer: { redirectUri, responseMode: allowedMode(params, client), state, challenge },
       }
     },
   }
@@ -79,6 +79,19 @@ export function readResponseMode(params: URLSearchParams): CodeAnswer['responseM
   const mode = params.get('response_mode') ?? 'query'
   if (mode === 'query' || mode === 'form_post') return mode
   throw new OAuthError('invalid_request', 'The response mode must be query or form_post.')
+}
+
+/**
+ * The mode, where the client may have it. One who may not is told by the very mode that it asked for: an error holds
+ * nothing that somebody could want, unlike a code in an address that a person can be talked into passing on.
+ */
+function allowedMode(params: URLSearchParams, client: NativeClient): CodeAnswer['responseMode'] {
+  const mode = readResponseMode(params)
+  if (client.responseMode === 'any' || mode === client.responseMode) return mode
+  // RFC 6749 §4.1.2.1: not authorized to request a code using this method. Our command line tells by it (sign-in.ts).
+  throw new OAuthError('unauthorized_client', 'This client gets its answers with response_mode=form_post alone.', {
+    reason: 'response_mode',
+  })
 }
 
 /**

@@ -6,7 +6,7 @@ import { chooseProviders, readLoginParams } from '../auth/login-params.ts'
 import { requireNavigation } from '../auth/navigation.ts'
 import { exchangeOf, redirect, sendPage } from '../auth/respond.ts'
 import type { GatewayConfig, ProviderConfig } from '../config/config.ts'
-import type { NativeConfig } from '../config/native-config.ts'
+import type { NativeClient, NativeConfig } from '../config/native-config.ts'
 import { GatewayError } from '../errors.ts'
 import type { Provider } from '../oidc/provider.ts'
 import { chooserPage } from '../pages/chooser-page.ts'
@@ -49,8 +49,9 @@ export function createAuthorize(deps: AuthorizeDeps): RequestHandler {
     requireNavigation(req)
     const { target, clientAddress } = exchangeOf(res)
     const sent = req.method === 'POST' ? readBodyParams(req) : readOAuthParams(target.query)
-    const { params, take } = await findRequest(sent)
+    const { params, isPushed, take } = await findRequest(sent)
     const addressed = await requests.address(params, clientAddress)
+    requirePushed(addressed.client, isPushed)
     const to = { ...addressed, responseMode: modeOf(params) }
     try {
       const ask = requests.read(params, addressed)
@@ -63,11 +64,11 @@ export function createAuthorize(deps: AuthorizeDeps): RequestHandler {
     }
   }
 
-  async function findRequest(sent: URLSearchParams): Promise<{ params: URLSearchParams; take: () => Promise<boolean> }> {
+  async function findRequest(sent: URLSearchParams): Promise<{ params: URLSearchParams; isPushed: boolean; take: () => Promise<boolean> }> {
     const requestUri = sent.get('request_uri')
-    if (requestUri === null) return { params: sent, take: async () => true }
+    if (requestUri === null) return { params: sent, isPushed: false, take: async () => true }
     const found = await pushed.open(requestUri, sent.get('client_id') ?? '')
-    if (found !== null) return found
+    if (found !== null) return { ...found, isPushed: true }
     throw new GatewayError('bad_request', 'there is no such pushed request', { reason: 'request_uri' })
   }
 
@@ -106,6 +107,14 @@ export function createBegin({ config, native, providers, attempts, cookies, coun
     if (ask.device !== null) return sendPage(res, handOffPage({ brand: config.pages, purpose: 'signed_out', to: url.href }))
     redirect(res, 302, url.href)
   }
+}
+
+/**
+ * The switch of the operator, for each client (RFC 9126 §4). Told on a page: an address that the program did not make is
+ * somebody else's, so nobody waits for the answer, and the person is to see that it leads nowhere.
+ */
+function requirePushed({ par }: NativeClient, isPushed: boolean): void {
+  if (par === 'require' && !isPushed) throw new OAuthError('unauthorized_client', 'the request was not pushed', { reason: 'not_pushed' })
 }
 
 /** What of an authorization request the provider is told: how to ask the person, and nothing of the protocol (OpenID Connect Core §3.1.2.1). */

@@ -1,3 +1,4 @@
+import type { NativeClients } from '../config/native-clients.ts'
 import type { NativeConfig } from '../config/native-config.ts'
 import type { Audit } from '../ops/audit.ts'
 import { auditOf } from '../ops/trail.ts'
@@ -62,6 +63,7 @@ export interface BeginSession {
 }
 
 export interface BeginSessionDeps {
+  readonly clients: Pick<NativeClients, 'stillAllowed'>
   readonly native: NativeConfig
   readonly families: Families
   readonly endings: Endings
@@ -71,7 +73,7 @@ export interface BeginSessionDeps {
   readonly random: Random
 }
 
-export function createBeginSession({ native, families, endings, index, admit, audit, random }: BeginSessionDeps): BeginSession {
+export function createBeginSession({ clients, native, families, endings, index, admit, audit, random }: BeginSessionDeps): BeginSession {
   async function replayed({ id, secret }: PresentedCode, { client, trail }: TokenRequest): Promise<OAuthError> {
     const record = await families.look(id)
     const codeHash = record?.client?.codeHash ?? null
@@ -87,12 +89,15 @@ export function createBeginSession({ native, families, endings, index, admit, au
     replayed,
 
     async begin(code, { ask, signIn, approved, begunAt, approvedAt }, take, request) {
+      // The operator may have taken some away since the person said yes.
+      const scopes = clients.stillAllowed(request.client.id, ask.scopes)
+      if (scopes.length === 0) throw codeRefused({ reason: 'scopes_taken_away' })
       const credential: Credential = { familyId: code.id, member: rootMember, secret: randomToken(random, 32) }
       const client = {
         id: request.client.id,
         name: request.client.name,
         resources: ask.resources,
-        scopes: ask.scopes,
+        scopes,
         redeemedFrom: request.exchange.clientAddress,
         codeHash: hashSecret(code.secret),
       }
@@ -111,7 +116,7 @@ export function createBeginSession({ native, families, endings, index, admit, au
       request.trail.subject = { provider, sub, session_id: code.id, kind: 'native', client_id: client.id }
       const acr = signIn.acr === null ? {} : { acr: signIn.acr }
       auditOf(audit, request.trail)('sign_in', { ...acr, outcome: 'ok', amr: signIn.amr, origin: native.origin.href })
-      return tokenAnswer(credential, ask.scopes, native.absoluteTimeoutMs)
+      return tokenAnswer(credential, scopes, native.absoluteTimeoutMs)
     },
   }
 }

@@ -4,18 +4,21 @@ import { requireNavigation } from '../auth/navigation.ts'
 import { exchangeOf, noteVisit, visitOf } from '../auth/respond.ts'
 import type { GatewayConfig } from '../config/config.ts'
 import type { NativeConfig } from '../config/native-config.ts'
-import { GatewayError } from '../errors.ts'
-import type { AddressBrake } from '../http/address-brake.ts'
+import { networkOf } from '../http/client-address.ts'
 import type { Audit } from '../ops/audit.ts'
 import { auditOf } from '../ops/trail.ts'
 import { devicePage } from '../pages/device-page.ts'
+import type { AdmitWithin } from '../store/limiter.ts'
 import type { Begin } from './authorize.ts'
 import type { DeviceRequests } from './device-requests.ts'
 import { requireOwnForm } from './own-form.ts'
 import { readBodyParams, readOAuthParams } from './read-form.ts'
 
-/** What a person mistypes; whoever needs more in a minute is guessing (RFC 8628 §5.1). */
-export const mostWrongCodes = 5
+/**
+ * What the people behind one address type, and mistype, in a minute; who needs more is guessing (RFC 8628 §5.1). Right ones
+ * count too: they are known to be right only once they have been tried, and then a guess has been answered.
+ */
+const mostPerMinute = 10
 
 const longestTyped = 20
 
@@ -24,8 +27,7 @@ export interface DevicePageDeps {
   readonly native: NativeConfig
   readonly devices: DeviceRequests
   readonly begin: Begin
-  /** Counts codes that are none. */
-  readonly brake: AddressBrake
+  readonly admitWithin: AdmitWithin
   readonly audit: Audit
 }
 
@@ -34,7 +36,7 @@ export interface DevicePageDeps {
  * has to be sent by the person all the same (RFC 10027): a link alone must get nobody in.
  */
 export function createDevicePage(deps: DevicePageDeps): Readonly<Record<'show' | 'enter', RequestHandler>> {
-  const { config, native, devices, begin, brake, audit } = deps
+  const { config, native, devices, begin, admitWithin, audit } = deps
 
   function form(res: Response, options: { readonly userCode?: string; readonly isWrong?: boolean }): void {
     const { userCode = '', isWrong = false } = options
@@ -57,11 +59,10 @@ export function createDevicePage(deps: DevicePageDeps): Readonly<Record<'show' |
     noteVisit(res, { signInPath: null })
     const { exchange, trail } = visitOf(res)
     requireOwnForm(req, native.origin.href)
-    if (brake.isOver(exchange.clientAddress)) throw new GatewayError('too_many_requests', 'too many wrong codes of this address')
+    await admitWithin([{ kind: 'user_codes', perMinute: mostPerMinute, whose: [networkOf(exchange.clientAddress)] }])
     const params = readBodyParams(req)
     const ask = await devices.find((params.get('user_code') ?? '').slice(0, longestTyped))
     if (ask === null) {
-      brake.count(exchange.clientAddress)
       auditOf(audit, trail)('refusal', { code: 'bad_request', status: 400, outcome: 'refused', reason: 'user_code' })
       return form(res, { isWrong: true })
     }

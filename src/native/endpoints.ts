@@ -28,7 +28,7 @@ import { createClientDocuments, mostFetches } from './client-documents.ts'
 import { createCodes } from './codes.ts'
 import { createConclude } from './conclude.ts'
 import { createDeviceAuthorization, createRedeemDeviceCode, deviceGrantType } from './device-authorization.ts'
-import { createDevicePage, mostWrongCodes } from './device-page.ts'
+import { createDevicePage } from './device-page.ts'
 import { createDeviceRequests } from './device-requests.ts'
 import { createExchange, exchangeGrantType } from './exchange.ts'
 import type { FetchDocument } from './fetch-document.ts'
@@ -126,7 +126,7 @@ export function createNativeEndpoints(
   endpoint('/revoke', 'POST', { post: [readCallbackForm, createRevokeHandle({ ...parts, brake: failures })] })
 
   if (hasDevices) {
-    const page = createDevicePage({ ...parts, begin, brake: createAddressBrake(now, mostWrongCodes) })
+    const page = createDevicePage({ ...parts, begin })
     endpoint('/device_authorization', 'POST', { post: [readCallbackForm, createDeviceAuthorization(parts)] })
     app.endpoint(literal(devicePath), 'GET, POST', { get: [page.show], post: [readCallbackForm, page.enter] }, devicePath)
   }

@@ -1,7 +1,7 @@
 import type { RequestHandler } from 'express'
 import { exchangeOf } from '../auth/respond.ts'
 import type { GatewayConfig } from '../config/config.ts'
-import type { NativeConfig } from '../config/native-config.ts'
+import type { NativeClient, NativeConfig } from '../config/native-config.ts'
 import { GatewayError } from '../errors.ts'
 import { resourceMetadataPath } from '../http/handle-challenge.ts'
 import { delegationType } from './delegation-limits.ts'
@@ -22,6 +22,9 @@ export function createServerMetadata(
   const issuer = native.origin.href
   const at = (path: string) => `${issuer}${paths.native}${path}`
   const hasDevices = native.clients.some(({ device }) => device)
+  const redirected = native.clients.filter(({ redirects }) => redirects.length > 0)
+  const isForAll = (holds: (client: NativeClient) => boolean) =>
+    redirected.length > 0 && redirected.every(holds) && native.clientIdMetadata === undefined
   const metadata = {
     issuer,
     authorization_endpoint: at('/authorize'),
@@ -30,7 +33,9 @@ export function createServerMetadata(
     pushed_authorization_request_endpoint: at('/par'),
     ...(hasDevices ? { device_authorization_endpoint: at('/device_authorization') } : {}),
     response_types_supported: ['code'],
-    response_modes_supported: ['query', 'form_post'],
+    // Of the server as a whole: what one client must do alone, others need not (RFC 9126 §5).
+    ...(isForAll(({ par }) => par === 'require') ? { require_pushed_authorization_requests: true } : {}),
+    response_modes_supported: isForAll(({ responseMode }) => responseMode === 'form_post') ? ['form_post'] : ['query', 'form_post'],
     grant_types_supported: grantTypes,
     ...(native.clients.some(({ delegate }) => delegate) ? { authorization_details_types_supported: [delegationType] } : {}),
     code_challenge_methods_supported: ['S256'],

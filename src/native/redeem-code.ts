@@ -1,7 +1,9 @@
 import { hash } from 'node:crypto'
 import { isSame } from '../auth/proofs.ts'
+import { isDocumentId } from '../config/native-clients.ts'
 import { type BeginSession, codeRefused, parseCode } from './begin-session.ts'
 import { type CodeGrant, type Codes, codeLifeMs } from './codes.ts'
+import { mayRedirect } from './redirects.ts'
 import { narrowResources, type Resources } from './resources.ts'
 import type { Grant, TokenRequest } from './token.ts'
 
@@ -43,6 +45,8 @@ export function createRedeemCode({ codes, resources, session, now }: RedeemCodeD
   function requireFit({ ask, approvedAt }: CodeGrant, { client, params }: TokenRequest): void {
     if (now() - approvedAt >= codeLifeMs) throw codeRefused({ reason: 'code_expired' })
     if (ask.clientId !== client.id) throw codeRefused({ reason: 'client_mismatch' })
+    // Taken out of the configuration while the answer was on its way there. What a document says is not the operator's word.
+    if (!isDocumentId(client.id) && !mayRedirect(client, ask.answer.redirectUri)) throw codeRefused({ reason: 'redirect_uri' })
     // OAuth 2.1 leaves it out of the token request; where it comes, it must be the same to the byte (NAT-20).
     const redirectUri = params.get('redirect_uri')
     if (redirectUri !== null && redirectUri !== ask.answer.redirectUri) throw codeRefused({ reason: 'redirect_uri' })

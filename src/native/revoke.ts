@@ -1,12 +1,13 @@
-import type { RequestHandler } from 'express'
+import type { RequestHandler, Response } from 'express'
 import { exchangeOf, visitOf } from '../auth/respond.ts'
 import type { NativeClients } from '../config/native-clients.ts'
 import { GatewayError } from '../errors.ts'
 import type { AddressBrake } from '../http/address-brake.ts'
 import type { Audit } from '../ops/audit.ts'
 import { auditOf } from '../ops/trail.ts'
-import type { Families } from '../session/families.ts'
+import type { Families, FamilyState } from '../session/families.ts'
 import { parseHandle } from '../session/handle.ts'
+import type { Credential } from '../session/session.ts'
 import { subjectOf } from '../session/subject.ts'
 import type { Endings } from '../tokens/endings.ts'
 import { clientOf } from './client-of.ts'
@@ -44,8 +45,20 @@ export function createRevokeHandle({ clients, families, endings, brake, audit }:
       trail.subject = subjectOf(family.signedIn)
       await endings.signOut(credential)
       auditOf(audit, trail)('logout', { outcome: 'ok' })
-    } else if (family === null || family.state === 'none') brake.count(clientAddress)
+    } else if (!(await endBehind(credential, family, res)) && (family === null || family.state === 'none')) brake.count(clientAddress)
     // RFC 7009 §2.2 has clients look at the status alone. Some read JSON all the same, and wait for it without end.
     res.json({})
+  }
+
+  /** A root that is only not used any more has ended, and its agents have not: its holder wants them gone as well. */
+  async function endBehind(credential: Credential | null, family: FamilyState | null, res: Response): Promise<boolean> {
+    if (credential === null || family?.state === 'live') return false
+    const record = await endings.signOutBehind(credential)
+    if (record === null) return false
+    const { provider, sub, client } = record
+    const { trail } = visitOf(res)
+    trail.subject = { provider, sub, session_id: credential.familyId, kind: 'native', client_id: client?.id ?? '' }
+    auditOf(audit, trail)('logout', { outcome: 'ok' })
+    return true
   }
 }

@@ -60,10 +60,15 @@ function sessionItem(session: AccountSession, number: number, token: Html): Html
 <dt>${words.kind}</dt><dd>${words.kinds[session.kind]}</dd>
 ${session.client === null || session.device === '' ? null : html`<dt>${words.approvedIn}</dt><dd>${session.device}</dd>\n`}${session.site === null ? null : html`<dt>${words.site}</dt><dd>${session.site}</dd>\n`}<dt>${words.signedIn}</dt><dd><span id="${since}">${time(session.createdAt)}</span>${session.address === '' ? null : html` ${words.from} ${session.address}`}</dd>
 <dt>${words.lastUsed}</dt><dd>${time(session.usedAt)}</dd>
-<dt>${words.mayDo}</dt><dd>${session.scopes.length === 0 ? words.everything : session.scopes.join(', ')}</dd>
+<dt>${words.mayDo}</dt><dd>${mayDo(session)}</dd>
 </dl>
 <form method="post" action="${session.endPath}">${token}<button class="button plain" type="submit" id="${end}" aria-labelledby="${end} ${name} ${since}">${words.signOut}</button></form>
 </li>`
+}
+
+function mayDo({ kind, scopes }: AccountSession): string {
+  if (scopes.length > 0) return scopes.join(', ')
+  return kind === 'browser' ? words.everything : words.nothing
 }
 
 function others(path: string, token: Html): Html {

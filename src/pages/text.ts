@@ -83,6 +83,7 @@ export const texts = {
     lastUsed: 'Last used',
     mayDo: 'May do',
     everything: 'Everything you may do here',
+    nothing: 'Nothing that needs a permission',
     signOut: 'Sign out',
     signOutOthers: 'Sign out everywhere else',
     nowhereElse: 'You are signed in nowhere else.',

@@ -31,7 +31,8 @@ export function createLimitStage({ config, admitWithin }: LimitStageDeps) {
     if (rates.address !== null) add('address', rates.address, networkOf(exchange.clientAddress))
     if (credential !== null) {
       const perSession = rates.session ?? rates.caller
-      if (perSession !== null) add('session', perSession, credential.familyId, credential.member)
+      // With all that it has handed on to: else whoever hands on multiplies what is theirs.
+      if (perSession !== null) add('session', perSession, credential.familyId)
     } else if (rates.caller !== null) add('address', rates.caller, networkOf(exchange.clientAddress))
     return limits
   }

@@ -27,6 +27,7 @@ import {
   sealVault,
 } from './family-records.ts'
 import { createLapse } from './lapse.ts'
+import type { ScopesNow } from './scopes-now.ts'
 import type { Sealing } from './sealing.ts'
 import type { Beginning, Credential, Ended, EndReason, SessionRecord, SignedIn, SignIn, Vault } from './session.ts'
 import type { SessionIndex } from './session-index.ts'
@@ -86,6 +87,7 @@ export interface FamiliesDeps {
   readonly settings: Timeouts & { readonly sealing: 'holder' | 'gateway' }
   /** The clocks of native clients' sessions. */
   readonly nativeTimeouts?: Timeouts
+  readonly scopesNow?: ScopesNow
   readonly now: () => number
   readonly audit: Audit
   /** A read found a deadline passed, and this process ended the family. */
@@ -100,7 +102,6 @@ export function createFamilies(deps: FamiliesDeps): Families {
   // The same bytes open to the same family: nearly every request finds here what an earlier one opened. Weak
   // on the credential object, so it lives exactly as long as the memo of the one who parsed it.
   const opened = new WeakMap<Credential, OpenedFamily>()
-
   const touches = createTouchClocks(settings, nativeTimeouts)
 
   function judge(credential: Credential, records: FamilyRecords): FamilyState {
@@ -110,7 +111,7 @@ export function createFamilies(deps: FamiliesDeps): Families {
 
     let family = opened.get(credential)
     if (family === undefined || family.session !== records.session || family.vault !== records.vault) {
-      const result = openFamily(sealing, credential, records)
+      const result = openFamily(sealing, credential, records, deps.scopesNow)
       if ('failure' in result) return reject(credential, records, result)
       family = result
       opened.set(credential, family)
@@ -187,11 +188,10 @@ export function createFamilies(deps: FamiliesDeps): Families {
 
   return {
     async create(credential, signIn, beginning) {
-      const { familyId } = credential
       const clocks = beginning.client === undefined ? settings : { ...settings, ...nativeTimeouts }
       const sealed = sealNewFamily(sealing, credential, signIn, clocks, beginning, now())
-      await index.add(familyId, sealed.record)
-      return await store.createFamily(familyId, sealed.records, lifeOf(sealed.record, now()))
+      await index.add(credential.familyId, sealed.record)
+      return await store.createFamily(credential.familyId, sealed.records, lifeOf(sealed.record, now()))
     },
 
     // Every proxied request comes here: one promise beside the store's own.

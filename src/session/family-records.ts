@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { FamilyRecords } from '../store/store.ts'
 import { hashSecret, secretFits, sessionIdOf } from './credential.ts'
 import { pushIdle, startClocks, type Timeouts } from './deadlines.ts'
+import type { ScopesNow } from './scopes-now.ts'
 import { openUnder, type SealFailure, type Sealing, sealUnder } from './sealing.ts'
 import type { AgentGrant, Beginning, ClientGrant, Credential, Ended, SessionRecord, SignedIn, SignIn, Vault } from './session.ts'
 
@@ -11,6 +12,8 @@ export interface OpenedFamily {
   readonly vault: string
   readonly dataKey: Buffer
   readonly signedIn: SignedIn
+  /** The scopes as they are stored; what counts of them now stands in the record of `signedIn`. */
+  readonly approved: readonly string[]
   /** A touch of these bytes is on its way, or done. */
   isTouching: boolean
 }
@@ -74,7 +77,12 @@ function withoutScopes({ scopes: _scopes, ...client }: NonNullable<Beginning['cl
 }
 
 /** Opens what the store holds for a credential. The secret is compared before anything is believed. */
-export function openFamily(sealing: Sealing, credential: Credential, records: FamilyRecords): OpenedFamily | OpenFailure {
+export function openFamily(
+  sealing: Sealing,
+  credential: Credential,
+  records: FamilyRecords,
+  scopesNow: ScopesNow = ({ scopes }) => scopes,
+): OpenedFamily | OpenFailure {
   const { secret } = credential
   if (records.session === null) return { failure: 'altered' }
   const record = openRecord(sealing, credential, records.session)
@@ -85,8 +93,10 @@ export function openFamily(sealing: Sealing, credential: Credential, records: Fa
 
   const opened = openVault(sealing, credential, record, records.vault, record.sealing === 'holder' ? secret : '')
   if (typeof opened === 'string') return { failure: opened }
-  const signedIn = { sessionId: sessionIdOf(credential), credential, record, vault: opened.vault }
-  return { session: records.session, vault: records.vault, dataKey: opened.dataKey, signedIn, isTouching: false }
+  const counting = { ...record, scopes: scopesNow(record) }
+  const signedIn = { sessionId: sessionIdOf(credential), credential, record: counting, vault: opened.vault }
+  const { session, vault } = records
+  return { session, vault, dataKey: opened.dataKey, signedIn, approved: record.scopes, isTouching: false }
 }
 
 /** What the gateway can read of a session without its holder: the record, and the vault where the sealing lets it. */
@@ -120,6 +130,7 @@ export function sealDelegated(sealing: Sealing, family: OpenedFamily, child: Cre
     idleExpiresAt: now + lifeMs,
     absoluteExpiresAt: now + lifeMs,
     secretHash: hashSecret(child.secret),
+    rootHash: parent.rootHash ?? parent.secretHash,
     wrap: wrapDataKey(sealing, child, parent.sealing, family.dataKey),
     client,
     agent,
@@ -153,11 +164,11 @@ function openVault(sealing: Sealing, holder: Holder, record: SessionRecord, seal
   return vault === null ? 'altered' : { dataKey, vault: JSON.parse(vault.plaintext) as Vault }
 }
 
-/** The session record with its clocks pushed, under the first sealing key, wrap included. */
+/** The session record with its clocks pushed, under the first sealing key, wrap included. What was approved stays. */
 export function sealTouched(sealing: Sealing, family: OpenedFamily, touched: SessionRecord): string {
   const { credential, record } = family.signedIn
   const wrap = sealing.isCurrent(record.wrap) ? record.wrap : wrapDataKey(sealing, credential, record.sealing, family.dataKey)
-  return sealRecord(sealing, credential, { ...touched, version: record.version + 1, wrap })
+  return sealRecord(sealing, credential, { ...touched, scopes: family.approved, version: record.version + 1, wrap })
 }
 
 /** The session record after a step-up: another secret opens it, and what it wraps. */

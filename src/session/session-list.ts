@@ -1,11 +1,12 @@
 import { rootMember, sessionIdOf } from './credential.ts'
 import type { Families } from './families.ts'
 import type { Member, Members } from './members.ts'
+import type { ScopesNow } from './scopes-now.ts'
 import type { ClientGrant, SessionRecord, User } from './session.ts'
 import type { SessionIndex, Whose } from './session-index.ts'
 
 /** A living session as a list shows it: nothing of it opens anything. */
-export interface ListedSession extends Omit<SessionRecord, 'version' | 'secretHash' | 'sealing' | 'wrap' | 'sid' | 'client'> {
+export interface ListedSession extends Omit<SessionRecord, 'version' | 'secretHash' | 'rootHash' | 'sealing' | 'wrap' | 'sid' | 'client'> {
   readonly sessionId: string
   readonly client?: Omit<ClientGrant, 'codeHash'>
   /** Those that were delegated from it. */
@@ -22,9 +23,11 @@ export interface SessionListDeps {
   readonly families: Pick<Families, 'look'>
   readonly members: Pick<Members, 'of'>
   readonly index: SessionIndex
+  /** By default all that was approved counts. */
+  readonly scopesNow?: ScopesNow
 }
 
-export function createSessionList({ families, members, index }: SessionListDeps): SessionList {
+export function createSessionList({ families, members, index, scopesNow = ({ scopes }) => scopes }: SessionListDeps): SessionList {
   async function ofFamily(familyId: string, user: User): Promise<readonly ListedSession[]> {
     const [root, all] = await Promise.all([families.look(familyId), members.of(familyId)])
     const known = all.filter(({ member, record }) => member !== rootMember && belongsTo(record, user))
@@ -35,6 +38,27 @@ export function createSessionList({ families, members, index }: SessionListDeps)
     return known
       .filter(({ record }) => !names.includes(record.agent?.parent ?? ''))
       .map(({ member, record }) => listed(familyId, member, record, known))
+  }
+
+  function listed(familyId: string, member: string, record: SessionRecord, all: readonly Member[]): ListedSession {
+    const {
+      version: _version,
+      secretHash: _hash,
+      rootHash: _rootHash,
+      sealing: _sealing,
+      wrap: _wrap,
+      sid: _sid,
+      client,
+      ...shown
+    } = record
+    const children = all.filter(one => one.record.agent?.parent === member)
+    return {
+      sessionId: sessionIdOf({ familyId, member }),
+      ...shown,
+      scopes: scopesNow(record),
+      ...(client === undefined ? {} : { client: withoutHash(client) }),
+      children: children.map(child => listed(familyId, child.member, child.record, all)).sort(byAge),
+    }
   }
 
   return {
@@ -56,17 +80,6 @@ function byAge(one: ListedSession, other: ListedSession): number {
 export function belongsTo(record: SessionRecord, whose: Whose): boolean {
   if (record.provider !== whose.provider) return false
   return 'sub' in whose ? record.sub === whose.sub : record.sid === whose.sid
-}
-
-function listed(familyId: string, member: string, record: SessionRecord, all: readonly Member[]): ListedSession {
-  const { version: _version, secretHash: _hash, sealing: _sealing, wrap: _wrap, sid: _sid, client, ...shown } = record
-  const children = all.filter(one => one.record.agent?.parent === member)
-  return {
-    sessionId: sessionIdOf({ familyId, member }),
-    ...shown,
-    ...(client === undefined ? {} : { client: withoutHash(client) }),
-    children: children.map(child => listed(familyId, child.member, child.record, all)).sort(byAge),
-  }
 }
 
 function withoutHash({ codeHash: _hash, ...client }: ClientGrant): NonNullable<ListedSession['client']> {

@@ -37,6 +37,8 @@ export interface SessionRecord {
    */
   readonly sealing: 'holder' | 'gateway'
   readonly wrap: string
+  /** Of one that was delegated: the same hash of the root's secret, which shows who held a root that is gone. */
+  readonly rootHash?: string
   /** Of a native client and its agents alone. */
   readonly client?: ClientGrant
   /** Of an agent alone. */

@@ -40,6 +40,7 @@ const refusals: Readonly<Record<CountKey['kind'], { readonly reason: string }>> 
   attempts: { reason: 'rate_attempts' },
   attempts_address: { reason: 'rate_attempts_address' },
   delegations: { reason: 'rate_delegations' },
+  user_codes: { reason: 'rate_user_codes' },
 }
 
 export function createLimiter({ store, key, now }: LimiterDeps): AdmitWithin {

@@ -158,7 +158,7 @@ export interface IndexKey {
 
 /** What is counted. The `id` is its hash slot and names nobody in clear. */
 export interface CountKey {
-  readonly kind: 'session' | 'user' | 'address' | 'route' | 'attempts' | 'attempts_address' | 'delegations'
+  readonly kind: 'session' | 'user' | 'address' | 'route' | 'attempts' | 'attempts_address' | 'delegations' | 'user_codes'
   /** Characters of base64url only. */
   readonly id: string
 }

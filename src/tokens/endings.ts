@@ -1,5 +1,5 @@
 import type { Audit } from '../ops/audit.ts'
-import { parseSessionId, rootMember, sessionIdOf } from '../session/credential.ts'
+import { parseSessionId, rootMember, secretFits, sessionIdOf } from '../session/credential.ts'
 import type { Families } from '../session/families.ts'
 import type { Members } from '../session/members.ts'
 import type { Credential, Ended, EndReason, SessionRecord, User } from '../session/session.ts'
@@ -32,6 +32,11 @@ export type EndCause = (typeof endCauses)[number]
 export interface Endings {
   /** The holder signs out; one to whom it was delegated takes along only those behind. Null when nothing of the grant ended. */
   signOut(credential: Credential): Promise<Ended | null>
+  /**
+   * Whoever held a root that is only not used any more ends what that has handed on to. Null when the root lives, nothing
+   * of it does, or the secret is another.
+   */
+  signOutBehind(credential: Credential): Promise<SessionRecord | null>
   /** Another sign-in takes its place in the browser. The grant stays: some providers reuse one for both. */
   replace(credential: Credential): Promise<Ended | null>
   /** Ends one that belongs to the user; false when there is none. */
@@ -81,6 +86,11 @@ export function createEndings({ families, members, index, revoke, audit }: Endin
       const ended = await families.end(credential, 'logged_out')
       if (ended !== null) revoke.ended(ended)
       return ended
+    },
+
+    async signOutBehind({ familyId, member, secret }) {
+      if (member !== rootMember) return null
+      return await members.endRootless(familyId, 'logged_out', ({ rootHash }) => rootHash !== undefined && secretFits(secret, rootHash))
     },
 
     replace: credential => families.end(credential, 'logged_out'),

@@ -198,6 +198,17 @@ describe('sallyport login --no-wait', () => {
     assert.equal((await home.run(['token'])).out, `${server.handles[0]}\n`)
   })
 
+  it('without codes, and without an address to paste, says where to sign in', async t => {
+    const refused = [400, { error: 'unauthorized_client' }] as const
+    const { server, home } = await setUp(t, { metadata: { device_authorization_endpoint: undefined } })
+    server.script.par = form => (form.get('response_mode') === 'form_post' ? null : refused)
+
+    const ran = await home.run(['login', '--gateway', server.origin, '--no-wait'])
+
+    assert.equal(ran.code, 3)
+    assert.match(ran.err, /neither codes for other devices nor an address to paste: run sallyport login, without --no-wait, where/)
+  })
+
   it('takes no name of a file for one of a sign-in', async t => {
     const { home } = await setUp(t)
 

@@ -14,8 +14,8 @@ describe('the command line, with a real gateway', () => {
   after(() => stage.close())
 
   /** From a page of the gateway through the provider to the approval, and one of its buttons. */
-  async function decide(surfer: Surfer, page: Page, decision: 'approve' | 'deny'): Promise<Page> {
-    const { username, password } = stage.people.alice
+  async function decide(surfer: Surfer, page: Page, decision: 'approve' | 'deny', { people } = stage): Promise<Page> {
+    const { username, password } = people.alice
     const approval = await surfer.submit(page, { username, password })
     assert.match(approval.text, /Sallyport CLI/)
     return surfer.submit(approval, { decision })
@@ -107,12 +107,42 @@ describe('the command line, with a real gateway', () => {
     assert.match(ran[0]?.err ?? '', /the sign-in was denied \(access_denied\)/)
   })
 
-  it('takes the address by paste, from a browser that could not reach this machine', async t => {
+  it('offers a code, and nothing to paste, where answers come by a form alone', async t => {
     const home = createHome(t)
     const login = home.startInTerminal(['login', '--gateway', stage.gateway, '--no-browser'])
-    const [, address = ''] = await eventually(() => /Or open (\S+)\r\n.*paste here/s.exec(login.said()))
+    const [, code = ''] = await eventually(() => /\/device on any device and enter (\S+)\r\n.*It must show the letters/s.exec(login.said()))
+    const said = login.said()
+    const surfer = createSurfer()
+
+    await decide(surfer, await surfer.submit(await surfer.open(`${stage.gateway}/device`), { user_code: code }), 'approve')
+
+    assert.equal((await login.ended).code, 0)
+    assert.match(said, /the gateway gives this program no address to paste/)
+    assert.doesNotMatch(said, /paste here/)
+  })
+
+  it('signs in by a port that was forwarded from where the browser is, with no code in its address', async t => {
+    const home = createHome(t)
+    const login = home.start(['login', '--gateway', stage.gateway, '--no-browser'])
+    const [, address = ''] = await eventually(() => /Or forward the port \(ssh.*\), and then open (\S+)/.exec(login.said()))
+    const surfer = createSurfer()
+
+    const posting = await decide(surfer, await surfer.open(address), 'approve')
+    const last = await surfer.submit(posting)
+
+    assert.equal((await login.ended).code, 0)
+    assert.equal(posting.url.search, '')
+    assert.match(last.text, /You are signed in/)
+  })
+
+  it('takes the address by paste, where codes may stand in addresses', async t => {
+    const cli = { name: 'Sallyport CLI', redirects: ['loopback'], scopes: ['orders.read'] }
+    const lax = await startStage({ https: false, change: config => ({ ...config, native: { clients: { cli } } }) })
+    t.after(() => lax.close())
+    const login = createHome(t).startInTerminal(['login', '--gateway', lax.gateway, '--no-browser'])
+    const [, address = ''] = await eventually(() => /Open (\S+)\r\n.*paste here/s.exec(login.said()))
     const surfer = createSurfer({ stopAt: url => url.hostname === '127.0.0.1' && url.pathname === '/callback' })
-    const ended = await decide(surfer, await surfer.open(address), 'approve')
+    const ended = await decide(surfer, await surfer.open(address), 'approve', lax)
 
     login.type(`${ended.url.href}\n`)
 

@@ -81,6 +81,32 @@ describe('sallyport run', () => {
     assert.ok(server.calls.some(call => call.path === '/oauth/revoke'))
   })
 
+  for (const [signal, code] of [
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+    ['SIGHUP', 129],
+  ] as const) {
+    it(`ends with ${code} on ${signal} while the exchange is under way, revokes what it got, and begins nothing`, async t => {
+      const { server, home } = await createSignedInHome(t)
+      const exchange = Promise.withResolvers<void>()
+      server.script.tokenWaits = exchange.promise
+      const running = home.start(['run', ...scope, '--', 'touch', join(home.folder, 'begun')])
+      await eventually(() => server.handles.length === 1)
+
+      running.child.kill(signal)
+      await eventually(() => /cancelled: waits for the gateway to say which handle to revoke/.test(running.said()))
+      exchange.resolve()
+
+      const ran = await running.ended
+      assert.equal(ran.code, code, ran.err)
+      assert.deepEqual(
+        server.calls.filter(call => call.path === '/oauth/revoke').map(call => call.form.get('token')),
+        [...server.handles],
+      )
+      assert.equal(existsSync(join(home.folder, 'begun')), false)
+    })
+  }
+
   it('ends with 128 and the number of the signal that ended the command', async t => {
     const { home } = await createSignedInHome(t)
 

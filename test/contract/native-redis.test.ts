@@ -6,6 +6,7 @@ import { type IdentityProvider, startIdentityProvider } from '../support/identit
 import { call, createRun, getCode, getHandle, nativeClients, post, redeem } from '../support/native-client.ts'
 import { type RedisServer, startRedis } from '../support/redis-server.ts'
 import { startUpstream, type Upstream } from '../support/upstream.ts'
+import { createVisitor } from '../support/visitor.ts'
 
 describe('native clients at two replicas over Redis', () => {
   let idp: IdentityProvider
@@ -55,6 +56,22 @@ describe('native clients at two replicas over Redis', () => {
     for (const secret of [waiting.split('.')[1], used.split('.')[2]?.slice(0, 43), ...idp.issued]) {
       assert.ok(secret === undefined || secret === '' || !dump.includes(secret))
     }
+  })
+
+  it('count typed device codes together, so that two replicas are not twice the guesses', async () => {
+    const startedAt = Date.now()
+    const statuses: number[][] = [[], []]
+    for (let tries = 0; tries < 30; tries += 1) {
+      const visitor = createVisitor(replicas[tries % 2] ?? replicas[0])
+      const { status: answered } = await visitor.visit('/device', { method: 'POST', body: 'user_code=BCDF-GHJK' })
+      statuses[tries % 2]?.push(answered)
+    }
+
+    // One more every six seconds, however long this takes.
+    const most = 10 + Math.ceil((Date.now() - startedAt) / 6000)
+    const taken = statuses.flat().filter(answered => answered === 400).length
+    assert.ok(taken >= 10 && taken <= most, `${taken} of ${most}`)
+    assert.ok(most >= 30 || statuses.every(own => own.includes(429)))
   })
 
   it('ends agents with whoever handed on to them, at every replica', async () => {

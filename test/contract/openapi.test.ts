@@ -134,7 +134,8 @@ describe('the check of every answer in the suite', () => {
   it('knows the endpoints by whatever path they are configured to have, and only where they are', () => {
     const origin = { href: 'https://login.example', authority: 'login.example', isSecure: true }
     const paths = { base: '/me', native: '/signin', device: '/tv' }
-    const client = { id: 'tv', name: 'TV', redirects: [], scopes: [], device: true, delegate: false }
+    const modes = { par: 'auto', responseMode: 'any' } as const
+    const client = { id: 'tv', name: 'TV', redirects: [], scopes: [], ...modes, device: true, delegate: false }
     const native = { origin, hasOwnOrigin: false, idleTimeoutMs: 1, absoluteTimeoutMs: 1, clients: [client] }
     const documented = createDocumentedPath({ paths, native })
 

@@ -44,7 +44,7 @@ describe('AppAuth for Node, as it comes', () => {
     const metadata = await (await fetch(`${stage.gateway}/.well-known/oauth-authorization-server`)).json()
     const configuration = new AuthorizationServiceConfiguration(metadata as never)
     const listener = await listenForAnswer()
-    const own = { client_id: 'cli', redirect_uri: listener.redirectUri }
+    const own = { client_id: 'mcp', redirect_uri: listener.redirectUri }
     const request = new AuthorizationRequest(
       { ...own, scope: 'orders.read', response_type: AuthorizationRequest.RESPONSE_TYPE_CODE },
       new NodeCrypto(),
@@ -70,7 +70,7 @@ describe('AppAuth for Node, as it comes', () => {
     const called = await call(tokens.accessToken)
     const isRevoked = await handler.performRevokeTokenRequest(
       configuration,
-      new RevokeTokenRequest({ client_id: 'cli', token: tokens.accessToken }),
+      new RevokeTokenRequest({ client_id: 'mcp', token: tokens.accessToken }),
     )
     const after = await call(tokens.accessToken)
 

@@ -20,7 +20,7 @@ describe('the requests of golang.org/x/oauth2', () => {
     const listener = await listenForAnswer()
     const verifier = randomBytes(32).toString('base64url')
     const query = new URLSearchParams({
-      client_id: 'cli',
+      client_id: 'mcp',
       code_challenge: createHash('sha256').update(verifier).digest('base64url'),
       code_challenge_method: 'S256',
       redirect_uri: listener.redirectUri,
@@ -34,7 +34,7 @@ describe('the requests of golang.org/x/oauth2', () => {
     return { code, code_verifier: verifier, grant_type: 'authorization_code', redirect_uri: listener.redirectUri }
   }
 
-  const inHeader = (form: Record<string, string>, client = 'cli:') =>
+  const inHeader = (form: Record<string, string>, client = 'mcp:') =>
     fetch(`${stage.gateway}/oauth/token`, {
       method: 'POST',
       headers: { authorization: `Basic ${btoa(client)}`, 'user-agent': 'Go-http-client/1.1' },
@@ -44,7 +44,7 @@ describe('the requests of golang.org/x/oauth2', () => {
     fetch(`${stage.gateway}/oauth/token`, {
       method: 'POST',
       headers: { 'user-agent': 'Go-http-client/1.1' },
-      body: new URLSearchParams({ ...form, client_id: 'cli' }),
+      body: new URLSearchParams({ ...form, client_id: 'mcp' }),
     })
   const call = (token: string) => fetch(`${stage.gateway}/api/orders`, { headers: { authorization: `Bearer ${token}` } })
 
@@ -60,7 +60,7 @@ describe('the requests of golang.org/x/oauth2', () => {
     const form = await getCode()
 
     // A developer who has put in a secret, as other servers want one.
-    const first = await inHeader(form, 'cli:a-secret')
+    const first = await inHeader(form, 'mcp:a-secret')
     const second = await inParams(form)
 
     const { access_token: token } = (await second.json()) as Record<string, string>

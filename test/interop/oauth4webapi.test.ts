@@ -11,9 +11,10 @@ describe('oauth4webapi, as it comes', () => {
   let stage: Stage
   let person: Person
   let server: oauth.AuthorizationServer
-  const client: oauth.Client = { client_id: 'cli' }
+  const client: oauth.Client = { client_id: 'program' }
   before(async () => {
-    stage = await startStage({ https: false })
+    const program = { name: 'A program', redirects: ['loopback'], scopes: ['orders.read', 'orders.write'], device: true, delegate: true }
+    stage = await startStage({ https: false, change: config => ({ ...config, native: { clients: { program } } }) })
     person = createPerson(stage)
     const issuer = new URL(stage.gateway)
     server = await oauth.processDiscoveryResponse(issuer, await oauth.discoveryRequest(issuer, { algorithm: 'oauth2', ...options }))

@@ -17,7 +17,7 @@ describe('simple-oauth2, as it comes', () => {
   // It discovers nothing, and was made for clients with a secret: an empty one is none. PKCE goes along as any parameter does.
   const program = (authorizationMethod: 'header' | 'body') =>
     new AuthorizationCode({
-      client: { id: 'cli', secret: '' },
+      client: { id: 'mcp', secret: '' },
       auth: { tokenHost: stage.gateway, authorizePath: '/oauth/authorize', tokenPath: '/oauth/token', revokePath: '/oauth/revoke' },
       options: { authorizationMethod },
     })

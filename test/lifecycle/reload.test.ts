@@ -8,6 +8,7 @@ import { eventually } from '../support/eventually.ts'
 import { makeSecrets, providerConfig, sessionConfig } from '../support/gateway.ts'
 import { type GatewayProcess, startGatewayProcess } from '../support/gateway-process.ts'
 import { type IdentityProvider, startIdentityProvider } from '../support/identity-provider.ts'
+import { call, getHandle } from '../support/native-client.ts'
 import { startUpstream, type Upstream } from '../support/upstream.ts'
 import { createVisitor } from '../support/visitor.ts'
 
@@ -16,7 +17,7 @@ const host = 'app.example.test'
 let idp: IdentityProvider
 let upstream: Upstream
 before(async () => {
-  idp = await startIdentityProvider({ redirectUris: [`https://${host}/auth/callback/main`] })
+  idp = await startIdentityProvider({ redirectUris: [`https://${host}/auth/callback/main`], accessTokens: 'opaque' })
   upstream = await startUpstream()
 })
 after(async () => {
@@ -85,6 +86,24 @@ describe('a configuration that changes while the program runs', { concurrency: 3
     )
     release()
     assert.equal(await answered, 'late')
+  })
+
+  it('NHI-03 takes from handles what it takes out of their client, and says so where they are listed', async t => {
+    const guarded = [{ path: '/api', upstream: upstream.origin, token: 'access', require: { scopes: ['email'] } }]
+    const withScopes = (scopes: readonly string[]) => ({
+      routes: guarded,
+      native: { clients: { cli: { name: 'CLI', redirects: ['loopback'], scopes } } },
+    })
+    const gateway = await start(t, withScopes(['email', 'sessions']))
+    const handle = await getHandle(gateway, idp, { scope: 'email sessions' })
+    const status = async () => (await call(gateway, '/api', handle)).status
+    const before = await status()
+
+    const verdict = await rewrite(gateway, describeGateway(withScopes(['openid', 'sessions'])))
+
+    assert.equal(verdict, 'reloaded')
+    assert.deepEqual([before, await status()], [200, 403])
+    assert.deepEqual((await call(gateway, '/auth/sessions', handle)).body.sessions[0].scopes, ['sessions'])
   })
 
   it('OPS-01 is refused whole when anything is wrong with it, with a line for each mistake, and may be mended', async t => {

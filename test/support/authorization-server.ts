@@ -13,7 +13,10 @@ export interface Script {
   device?: Answer[]
   /** In place of what the endpoint would answer. */
   token?: Answer
-  par?: Answer
+  /** What it waits for, with the answer made, before it gives a token. */
+  tokenWaits?: Promise<unknown>
+  /** Of what is pushed; null for what it would answer. */
+  par?: Answer | ((form: URLSearchParams) => Answer | null)
   revoke?: Answer
   session?: Answer
   /** Of /auth/sessions and what is under it; `code` stands in Sallyport-Error too. */
@@ -56,13 +59,14 @@ export async function startAuthorizationServer(t: TestContext, script: Script = 
       return
     }
     const [status, body] = answer(path, form)
+    if (path === '/oauth/token') await script.tokenWaits
     const code = typeof body === 'object' && body !== null && 'code' in body ? { 'sallyport-error': String(body.code) } : {}
     res.writeHead(status, { 'content-type': 'application/json', ...code }).end(body === undefined ? '' : JSON.stringify(body))
   }
 
   function answer(path: string, form: URLSearchParams): Answer {
     if (path === '/.well-known/oauth-authorization-server') return [200, { ...metadata(), ...script.metadata }]
-    if (path === '/oauth/par') return script.par ?? push(form)
+    if (path === '/oauth/par') return (typeof script.par === 'function' ? script.par(form) : script.par) ?? push(form)
     if (path === '/oauth/token') return script.token ?? token(form)
     if (path === '/oauth/revoke') return script.revoke ?? [200, undefined]
     if (path === '/auth/session') return script.session ?? [200, session()]

@@ -4,13 +4,15 @@ import { matchingCode } from '../../native/matching-code.ts'
 import { CommandError, exitCode } from '../terminal.ts'
 import type { AuthorizationServer } from './authorization-server.ts'
 import { callGateway, textOf } from './gateway-call.ts'
-import { clientId, errorOf, type Issued, oauthError, requestToken } from './token-call.ts'
+import { clientId, errorOf, type Issued, OAuthError, oauthError, requestToken } from './token-call.ts'
 
 /** All that must be kept between sending a browser away and its return. Two of them are secrets: keep it private. */
 export interface AuthorizationAttempt {
   readonly redirectUri: string
   readonly state: string
   readonly verifier: string
+  /** Whether the answer comes as a form, and never in an address. */
+  readonly isPosted: boolean
   /** Where the browser goes. Holds no verifier; with PAR no state either. */
   readonly url: string
   /** Letters that the approval page shows too. */
@@ -42,7 +44,26 @@ export async function beginAuthorization(
   }
   const query = server.parEndpoint === null ? request : await push(server.parEndpoint, server.issuer, request, wish.signal)
   const url = `${server.authorizationEndpoint}?${new URLSearchParams(query)}`
-  return { redirectUri: wish.redirectUri, state, verifier, url, matchingCode: matchingCode(challenge) }
+  return { redirectUri: wish.redirectUri, state, verifier, isPosted: wish.isPosted, url, matchingCode: matchingCode(challenge) }
+}
+
+/**
+ * The same for a browser that may be on another machine: the answer in the address, so that it can be pasted; as a form
+ * where the gateway gives this program none in an address.
+ *
+ * @throws {CommandError}
+ */
+export async function beginElsewhere(
+  server: AuthorizationServer,
+  wish: { readonly redirectUri: string; readonly scope: string | undefined; readonly signal: AbortSignal },
+): Promise<AuthorizationAttempt> {
+  try {
+    return await beginAuthorization(server, { ...wish, isPosted: false })
+  } catch (error) {
+    // RFC 6749 §4.1.2.1: not in this way. Nothing announces what one client alone must do.
+    if (!server.hasFormPost || !(error instanceof OAuthError) || error.error !== 'unauthorized_client') throw error
+    return await beginAuthorization(server, { ...wish, isPosted: true })
+  }
 }
 
 async function push(endpoint: string, issuer: string, form: Readonly<Record<string, string>>, signal?: AbortSignal) {

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { isoTime } from '../../http/iso-time.ts'
 import { CommandError, exitCode, printJson, type Terminal, UsageError } from '../terminal.ts'
-import { type AuthorizationAttempt, beginAuthorization, isOurs, redeem } from './authorization.ts'
+import { type AuthorizationAttempt, beginElsewhere, isOurs, redeem } from './authorization.ts'
 import { type AuthorizationServer, discover } from './authorization-server.ts'
 import { callProgram } from './call-program.ts'
 import { openPlace, type StoreKind } from './credential-store.ts'
@@ -109,7 +109,10 @@ async function beginUnheard(
 ): Promise<AuthorizationAttempt> {
   const loopback = await listenOnLoopback({ gateway, port: 0, isOurs: () => false })
   await loopback.close()
-  return beginAuthorization(server, { redirectUri: loopback.redirectUri, scope, isPosted: false, signal })
+  const attempt = await beginElsewhere(server, { redirectUri: loopback.redirectUri, scope, signal })
+  if (!attempt.isPosted) return attempt
+  const why = `${server.issuer} gives this program neither codes for other devices nor an address to paste`
+  throw new CommandError(`${why}: run sallyport login, without --no-wait, where your browser is`, exitCode.denied)
 }
 
 function readPending(place: Place, id: string): PendingLogin | null {

@@ -7,6 +7,7 @@ import { runChild } from './child-process.ts'
 import { type Delegation, delegate } from './delegate.ts'
 import { herePlace } from './folders.ts'
 import { findHeld, type Held, loginNeeded } from './held.ts'
+import { withInterrupts } from './interrupts.ts'
 import { gatewayOptions } from './profiles.ts'
 import { type Issued, OAuthError, revokeHandle } from './token-call.ts'
 import { askWho } from './whoami.ts'
@@ -25,7 +26,8 @@ const longestTtlMs = 8 * 3_600_000
 
 /**
  * `sallyport run`: a command with a handle of its own, which may do less and lives shorter than ours, in its environment
- * and nowhere else. It is revoked when the command has ended; when we are killed, its time runs out.
+ * and nowhere else. It is revoked when the command has ended, or when a signal comes before it has begun; when we are
+ * killed, its time runs out.
  */
 export async function runCommand(args: readonly string[], terminal: Terminal): Promise<number> {
   const at = args.indexOf('--')
@@ -34,17 +36,25 @@ export async function runCommand(args: readonly string[], terminal: Terminal): P
   if (program === undefined) throw new UsageError('which command? Give it after --')
   const wish = readDelegation(values, program)
 
-  const held = await findHeld(values, herePlace(terminal.env), Date.now())
-  const server = await discover(held.gateway)
-  const child = await delegate(server, held.handle, wish).catch(error => explain(error, held))
-  try {
-    const env = { ...terminal.env, SALLYPORT_TOKEN: child.handle, SALLYPORT_GATEWAY: held.gateway }
-    return await runChild([program, ...rest], { stdio: 'inherit', env })
-  } finally {
-    await revokeHandle(server, child.handle).catch(error =>
-      terminal.remark(`sallyport: the command's handle could not be revoked, and lives for ${values.ttl} at most: ${error.message}`),
-    )
-  }
+  // Around all of it: a signal that ended us between the exchange and the revocation would leave a handle behind.
+  return withInterrupts(async interrupted => {
+    const held = await findHeld(values, herePlace(terminal.env), Date.now())
+    const server = await discover(held.gateway, interrupted)
+    // Not broken off: the gateway may have made the handle, and only its answer says which one to revoke.
+    const say = () => terminal.remark('sallyport: cancelled: waits for the gateway to say which handle to revoke')
+    interrupted.addEventListener('abort', say)
+    const child = await delegate(server, held.handle, wish).catch(error => explain(error, held))
+    interrupted.removeEventListener('abort', say)
+    try {
+      interrupted.throwIfAborted()
+      const env = { ...terminal.env, SALLYPORT_TOKEN: child.handle, SALLYPORT_GATEWAY: held.gateway }
+      return await runChild([program, ...rest], { stdio: 'inherit', env })
+    } finally {
+      await revokeHandle(server, child.handle).catch(error =>
+        terminal.remark(`sallyport: the command's handle could not be revoked, and lives for ${values.ttl} at most: ${error.message}`),
+      )
+    }
+  })
 }
 
 function readDelegation(

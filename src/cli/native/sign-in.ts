@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream'
 import { printable } from '../../config/mistakes.ts'
 import { CommandError, exitCode } from '../terminal.ts'
-import { type AuthorizationAttempt, beginAuthorization, isOurs, redeem } from './authorization.ts'
+import { type AuthorizationAttempt, beginAuthorization, beginElsewhere, isOurs, redeem } from './authorization.ts'
 import type { AuthorizationServer } from './authorization-server.ts'
 import { beginDevice, type Clock, type DeviceAttempt, pollDevice } from './device-flow.ts'
 import type { Ending } from './finish-page.ts'
@@ -52,13 +52,10 @@ export async function signIn(deps: SignInDeps): Promise<SignedIn> {
   try {
     const device = await beginDeviceWhereOffered(deps, loopback === null)
     if (loopback !== null) {
-      const isPosted = deps.server.hasFormPost && deps.noBrowserBecause === null
-      attempt = await beginAuthorization(deps.server, {
-        redirectUri: loopback.redirectUri,
-        scope: deps.scope,
-        isPosted,
-        signal: deps.signal,
-      })
+      const wish = { redirectUri: loopback.redirectUri, scope: deps.scope, signal: deps.signal }
+      attempt = await (deps.noBrowserBecause === null
+        ? beginAuthorization(deps.server, { ...wish, isPosted: deps.server.hasFormPost })
+        : beginElsewhere(deps.server, wish))
     }
     deps.say(instructions(deps, attempt, loopback, device))
     const ways: Promise<Issued>[] = []
@@ -80,7 +77,7 @@ export async function signIn(deps: SignInDeps): Promise<SignedIn> {
       return params
     })
     const { input } = deps
-    const canPaste = input !== null && deps.noBrowserBecause !== null
+    const canPaste = input !== null && deps.noBrowserBecause !== null && !begun.isPosted
     const pasted = canPaste ? [waitForPaste({ input, redirectUri, isOurs: fits, remark: deps.say, signal: stop })] : []
     if (deps.noBrowserBecause === null) void openBrowserOrSay(deps, begun.url)
     const params = await abortable(Promise.race([arrived, ...pasted]), stop)
@@ -153,12 +150,21 @@ function instructions(
     const other = code === null ? 'cancel, and run it with --no-browser' : code
     return [`Opening ${attempt.url} in your browser`, matching, `  No browser here? ${other}`].join('\n')
   }
+  const forwarded = `ssh -L ${loopback.port}:127.0.0.1:${loopback.port} and this machine's name`
+  if (attempt.isPosted) {
+    return [
+      `This is ${deps.noBrowserBecause}: your browser may be elsewhere, and the gateway gives this program no address to paste.`,
+      ...(code === null ? [] : [`  ${code}`]),
+      `  ${code === null ? 'Forward' : 'Or forward'} the port (${forwarded}), and then open ${attempt.url}`,
+      matching,
+    ].join('\n')
+  }
   return [
     `This is ${deps.noBrowserBecause}: your browser may be elsewhere.`,
     ...(code === null ? [] : [`  ${code}`]),
     `  ${code === null ? 'Open' : 'Or open'} ${attempt.url}`,
     matching,
     ...(deps.input === null ? [] : ['  Then paste here the address that it ends at, even where that page cannot be shown:']),
-    `  (or forward the port: ssh -L ${loopback.port}:127.0.0.1:${loopback.port} and this machine's name)`,
+    `  (or forward the port: ${forwarded})`,
   ].join('\n')
 }

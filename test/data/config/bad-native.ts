@@ -33,6 +33,8 @@ export const badNative: readonly BadConfig[] = [
   atEnd('an approval over http on loopback, with Secure cookies', `native: { origin: "http://localhost:8081", clients: ${clients} } #!\n`, /native\.origin: is http, where browsers keep no Secure cookie/),
   withClient('a client without a way to sign in', 'name: CLI, scopes: [x]', /native\.clients\.cli: has no way to sign in/),
   withClient('a client without a name', 'redirects: [loopback], scopes: [x]', /native\.clients\.cli\.name: is missing/),
+  withClient('forms for a program that no form reaches', 'name: CLI, redirects: ["com.example.tool:/done"], scopes: [x], responseMode: form_post', /native\.clients\.cli\.responseMode: is form_post, which no scheme/),
+  withClient('requests that are pushed now and then', 'name: CLI, redirects: [loopback], scopes: [x], par: off', /native\.clients\.cli\.par: must be/),
   withClient('a client that may do nothing', 'name: CLI, redirects: [loopback], scopes: []', /native\.clients\.cli\.scopes: must list at least 1/),
   withClient('NAT-28 a client with a secret', 'name: CLI, redirects: [loopback], scopes: [x], secret: y', /native\.clients\.cli\.secret: is not an option/),
   withClient('NAT-07 a redirect URI with a port', 'name: CLI, redirects: ["http://127.0.0.1:8080/cb"], scopes: [x]', /redirects\[0\]: must not name a port/),
