@@ -29,7 +29,7 @@ const inProvider = (because: string, lines: string, ...says: RegExp[]) => bad(be
 const atEnd = (because: string, lines: string, ...says: RegExp[]) => bad(because, end, end + lines, ...says)
 
 const form: readonly BadConfig[] = [
-  atEnd('an unknown section', 'telemetri: {} #!\n', /telemetri: is not an option; known here are origins, listen/),
+  atEnd('an unknown section', 'tracing: {} #!\n', /tracing: is not an option; known here are origins, listen/),
   atEnd('a misspelt section', 'lisen: { port: 80 } #!\n', /lisen: is not an option; did you mean listen\?/),
   inSession('a name in another spelling', '  idle_timeout: 5m #!\n', /session\.idle_timeout: is not an option; did you mean idleTimeout\?/),
   atEnd('an option in the wrong place', 'idleTimeout: 5m #!\n', /idleTimeout: is not an option here; session\.idleTimeout and native\.idleTimeout are/),
