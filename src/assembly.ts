@@ -191,6 +191,7 @@ export function assemble(config: GatewayConfig, deps: GatewayDeps): Assembly {
     admitWithin,
     families,
     list,
+    members,
     endings,
     providerLogout,
     admit,
@@ -205,7 +206,7 @@ export function assemble(config: GatewayConfig, deps: GatewayDeps): Assembly {
     random,
   }
   const nativeEndpoints =
-    native === null ? null : createNativeEndpoints(config, native, { ...parts, members, index, store, sealing, fetchDocument, log }, stages)
+    native === null ? null : createNativeEndpoints(config, native, { ...parts, index, store, sealing, fetchDocument, log }, stages)
   const endpoints = createEndpoints(config, { ...parts, nativeLeg: nativeEndpoints?.leg ?? null }, stages)
   const sessions: SessionAdmin = {
     list: list.ofUser,

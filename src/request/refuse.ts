@@ -78,6 +78,7 @@ export function createRefuse(deps: RefuseDeps): Refuse {
   /** One line in the audit for what somebody did, one in the log for what went wrong here. */
   function report(trail: Trail, error: unknown): void {
     trail.outcome = error instanceof GatewayError ? error.code : 'unexpected_error'
+    if (error instanceof GatewayError) trail.subject ??= error.subject
     if (!(error instanceof GatewayError)) {
       log.write('error', 'unexpected_error', { ...trailFields(trail), ...describeFailure(error) })
       return

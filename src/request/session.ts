@@ -11,6 +11,7 @@ import type { Families, FamilyState } from '../session/families.ts'
 import { bringsHandle } from '../session/handle.ts'
 import type { Members } from '../session/members.ts'
 import type { Credential, SignedIn } from '../session/session.ts'
+import { subjectOf } from '../session/subject.ts'
 
 export interface SessionStageDeps {
   readonly cookie: { readonly name: string; readonly isSecure: boolean }
@@ -61,6 +62,8 @@ export function createSessionStage(deps: SessionStageDeps) {
     if (family.state === 'none') deps.brake.count(clientAddress)
     throw new GatewayError('invalid_handle', 'the handle opens no session', {
       ...why,
+      // What the secret opens is whose it is, refused or not; a browser's credential is no handle, whoever shows it as one.
+      ...(family.state === 'live' && family.signedIn.record.client !== undefined ? { subject: subjectOf(family.signedIn) } : {}),
       headers: { 'www-authenticate': handleChallenge(target.origin.href, route, { error: 'invalid_token' }) },
     })
   }
