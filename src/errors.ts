@@ -1,5 +1,3 @@
-import type { Subject } from './ops/trail.ts'
-
 /** One row of the error table: what the caller sees, and how loudly the operator hears of it. */
 interface ErrorEntry {
   /** The HTTP status code of the answer. */
@@ -61,8 +59,6 @@ export interface GatewayErrorOptions {
   readonly login?: Readonly<Record<string, string>>
   /** A stable word for the audit that says which of several checks refused, such as `state_mismatch`. */
   readonly reason?: string
-  /** Whom the request is known to act for all the same. Never somebody who is only named in it. */
-  readonly subject?: Subject
   /** The audit has just been told of the like, and is not told again. */
   readonly isRepeated?: boolean
 }
@@ -78,7 +74,6 @@ export class GatewayError extends Error {
   readonly headers: Readonly<Record<string, string>>
   readonly login: Readonly<Record<string, string>>
   readonly reason: string | undefined
-  readonly subject: Subject | undefined
   readonly isRepeated: boolean
 
   constructor(code: GatewayErrorCode, message: string, options: GatewayErrorOptions = {}) {
@@ -87,7 +82,6 @@ export class GatewayError extends Error {
     this.headers = options.headers ?? {}
     this.login = options.login ?? {}
     this.reason = options.reason
-    this.subject = options.subject
     this.isRepeated = options.isRepeated ?? false
   }
 }

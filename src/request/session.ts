@@ -12,6 +12,7 @@ import { bringsHandle } from '../session/handle.ts'
 import type { Members } from '../session/members.ts'
 import type { Credential, SignedIn } from '../session/session.ts'
 import { subjectOf } from '../session/subject.ts'
+import { RefusedHolder } from './refused-holder.ts'
 
 export interface SessionStageDeps {
   readonly cookie: { readonly name: string; readonly isSecure: boolean }
@@ -60,12 +61,12 @@ export function createSessionStage(deps: SessionStageDeps) {
       why = { reason: 'budget_exhausted' }
     }
     if (family.state === 'none') deps.brake.count(clientAddress)
-    throw new GatewayError('invalid_handle', 'the handle opens no session', {
-      ...why,
-      // What the secret opens is whose it is, refused or not; a browser's credential is no handle, whoever shows it as one.
-      ...(family.state === 'live' && family.signedIn.record.client !== undefined ? { subject: subjectOf(family.signedIn) } : {}),
-      headers: { 'www-authenticate': handleChallenge(target.origin.href, route, { error: 'invalid_token' }) },
-    })
+    const message = 'the handle opens no session'
+    const headers = { 'www-authenticate': handleChallenge(target.origin.href, route, { error: 'invalid_token' }) }
+    // A browser's credential is no handle, whoever shows it as one.
+    const isKnown = family.state === 'live' && family.signedIn.record.client !== undefined
+    if (isKnown) throw new RefusedHolder(subjectOf(family.signedIn), 'invalid_handle', message, { ...why, headers })
+    throw new GatewayError('invalid_handle', message, { ...why, headers })
   }
 
   function whyNotHeld(family: FamilyState): { readonly reason: string } | null {
