@@ -177,6 +177,8 @@ describe('the command line, with a real gateway', () => {
       'nightly',
       '--route',
       'GET /api/orders',
+      '--max-calls',
+      '9',
       '--',
       'sh',
       '-c',
@@ -187,7 +189,8 @@ describe('the command line, with a real gateway', () => {
     const [orders = '', refused, child = ''] = ran.out.slice(status.length).trim().split('\n')
     const afterwards = await fetch(`${stage.gateway}/api/orders`, { headers: { authorization: `Bearer ${child}` } })
     assert.equal(ran.code, 0, ran.err)
-    assert.equal(JSON.parse(status).scope, 'orders.read')
+    const { scope, max_calls, remaining_calls } = JSON.parse(status)
+    assert.deepEqual([scope, max_calls, remaining_calls], ['orders.read', 9, 9])
     assert.equal(JSON.parse(orders).token.sub, 'alice')
     assert.equal(refused, '403')
     assert.match(child, /^spt_/)
