@@ -20,7 +20,7 @@ import type { Begin } from './authorize.ts'
 import type { Conclude } from './conclude.ts'
 import { matchingCode } from './matching-code.ts'
 import { foreign, requireOwnForm } from './own-form.ts'
-import { readBodyParams } from './read-form.ts'
+import { readPageForm } from './read-form.ts'
 import { describeDestination } from './redirects.ts'
 
 export interface ApprovalDeps {
@@ -48,7 +48,8 @@ interface Parked {
 
 /**
  * The approval: what a native client gets, the person has said yes to, each time and in the browser in which they have
- * signed in (RFC 8252 §8.6). What the page shows is what was parked; nothing of it comes back with the form.
+ * signed in (RFC 8252 §8.6). What the page shows is what was parked; all that comes back with the form is which of the
+ * scopes the person has left in.
  */
 export function createApproval(deps: ApprovalDeps): Readonly<Record<'show' | 'decide' | 'switchAccount', RequestHandler>> {
   const { config, native } = deps
@@ -77,25 +78,26 @@ export function createApproval(deps: ApprovalDeps): Readonly<Record<'show' | 'de
     requireNavigation(req)
     requireOwnPage(req)
     noteVisit(res, { signInPath: null })
-    const { ticket, ask, client, signIn } = await findParked(req, idOf(res))
+    sendPage(res, page(await findParked(req, idOf(res))))
+  }
+
+  function page({ ticket, ask, client, signIn }: Parked, isNoneChosen = false): string {
     const { answer, device } = ask
-    sendPage(
-      res,
-      approvalPage({
-        brand: config.pages,
-        client,
-        person: personName(config, signIn.claims) ?? signIn.sub,
-        scopes: ask.scopes,
-        resources: ask.resources,
-        destination: answer === null ? null : destinationOf(answer.redirectUri),
-        until: deps.now() + native.absoluteTimeoutMs,
-        matchingCode: answer === null ? (device?.userCode ?? null) : matchingCode(answer.challenge),
-        device: device === null ? null : { startedAt: device.startedAt, startedFrom: device.startedFrom },
-        approvePath: `${base}/${ticket.id}`,
-        otherAccountPath: `${base}/${ticket.id}/other-account`,
-        formToken: deps.proofs.approvalToken(ticket),
-      }),
-    )
+    return approvalPage({
+      brand: config.pages,
+      client,
+      person: personName(config, signIn.claims) ?? signIn.sub,
+      scopes: ask.scopes,
+      isNoneChosen,
+      resources: ask.resources,
+      destination: answer === null ? null : destinationOf(answer.redirectUri),
+      until: deps.now() + native.absoluteTimeoutMs,
+      matchingCode: answer === null ? (device?.userCode ?? null) : matchingCode(answer.challenge),
+      device: device === null ? null : { startedAt: device.startedAt, startedFrom: device.startedFrom },
+      approvePath: `${base}/${ticket.id}`,
+      otherAccountPath: `${base}/${ticket.id}/other-account`,
+      formToken: deps.proofs.approvalToken(ticket),
+    })
   }
 
   /**
@@ -106,18 +108,21 @@ export function createApproval(deps: ApprovalDeps): Readonly<Record<'show' | 'de
   const decide: RequestHandler = async (req, res) => {
     requireNavigation(req)
     noteVisit(res, { signInPath: null })
-    const form = readBodyParams(req)
+    const form = readPageForm(req)
     requireOwnForm(req, native.origin.href)
     const parked = await findParked(req, idOf(res))
     if (!deps.proofs.isApprovalToken(parked.ticket, form.get('form_token'))) throw foreign({ reason: 'form_token' })
-    if (!(await parked.take())) throw new GatewayError('attempt_replayed', 'the approval was answered before', { reason: 'approval' })
-    deps.cookies.clear(res, parked.ticket.id)
     // Whatever is not a clear yes is a no.
     const isApproved = isSame('approve', form.get('decision') ?? '')
+    const scopes = chosenScopes(form, parked.ask)
+    // Asked once more, and nothing is spent.
+    if (isApproved && scopes.length === 0) return void res.status(400).type('html').send(page(parked, true))
+    if (!(await parked.take())) throw new GatewayError('attempt_replayed', 'the approval was answered before', { reason: 'approval' })
+    deps.cookies.clear(res, parked.ticket.id)
     audited(res, parked, isApproved ? 'ok' : 'refused')
     if (!isApproved) return await deps.conclude.deny(res, parked.ask)
     const approved = { device: deviceLabel(req.headers['user-agent']), address: exchangeOf(res).clientAddress }
-    await deps.conclude.approve(res, parked.ask, { signIn: parked.signIn, begunAt: parked.attempt.begunAt, approved })
+    await deps.conclude.approve(res, { ...parked.ask, scopes }, { signIn: parked.signIn, begunAt: parked.attempt.begunAt, approved })
   }
 
   /** GET /oauth/approve/{attempt}/other-account: the same once more, with another person. */
@@ -144,6 +149,14 @@ export function createApproval(deps: ApprovalDeps): Readonly<Record<'show' | 'de
   }
 
   return { show, decide, switchAccount }
+}
+
+/** Those that are left in, in the order in which they were asked for. @throws {GatewayError} for one that was not asked for */
+function chosenScopes(form: URLSearchParams, { scopes }: NativeAsk): readonly string[] {
+  const chosen = form.getAll('scope')
+  if (!chosen.every(scope => scopes.includes(scope)))
+    throw new GatewayError('bad_request', 'a scope is approved that nobody asked for', { reason: 'scope_not_asked' })
+  return scopes.filter(scope => chosen.includes(scope))
 }
 
 function destinationOf(redirectUri: string): string {

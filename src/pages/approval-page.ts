@@ -10,6 +10,8 @@ export interface ApprovalPageInput {
   /** Who has signed in, by a name. */
   readonly person: string
   readonly scopes: readonly string[]
+  /** Whether the person has just said yes to none of them. */
+  readonly isNoneChosen: boolean
   /** The addresses that it is limited to; null for no limit. */
   readonly resources: readonly string[] | null
   /** Where the answer goes; null for a device that waits for it. */
@@ -30,25 +32,35 @@ const { approval: words } = texts
 
 /** Asks whether a program may act for the person. It is asked every time: a program cannot prove who it is (RFC 8252 §8.6). */
 export function approvalPage(input: ApprovalPageInput): string {
-  const { client, person, matchingCode, destination, resources, device } = input
+  const { client, person, scopes, matchingCode, destination, resources, device } = input
   return renderPage(input.brand, {
     title: words.title,
     content: html`<p><strong>${client.name}</strong> ${words.asks} <strong>${person}</strong>.</p>
 ${matchingCode === null ? null : html`<p class="matching">${words.matching} <strong>${matchingCode}</strong></p>\n`}<p>${words.warning}</p>
 <dl class="approval">
 ${row(words.program, html`${client.id} ${words.unverified}`)}
-${row(words.mayDo, html`${input.scopes.join(', ')}`)}
-${resources === null ? null : html`${row(words.at, html`${resources.join(', ')}`)}\n`}${row(words.until, time(input.until))}
+${scopes.length > 1 ? null : html`${row(words.mayDo, html`${scopes.join()}`)}\n`}${resources === null ? null : html`${row(words.at, html`${resources.join(', ')}`)}\n`}${row(words.until, time(input.until))}
 ${destination === null ? null : row(words.goesTo, html`${destination}`)}
 ${device === null ? null : row(words.started, html`${time(device.startedAt)}, ${words.from} ${device.startedFrom}`)}
 </dl>
-<form class="actions armed" method="post" action="${input.approvePath}">
+<form class="armed" method="post" action="${input.approvePath}">
 <input type="hidden" name="form_token" value="${input.formToken}">
-<button class="button" type="submit" name="decision" value="approve">${words.approve}</button>
-<button class="button plain" type="submit" name="decision" value="deny">${words.deny}</button>
+${scopes.length > 1 ? choice(scopes, input.isNoneChosen) : html`<input type="hidden" name="scope" value="${scopes.join()}">`}
+<p class="actions"><button class="button" type="submit" name="decision" value="approve">${words.approve}</button>
+<button class="button plain" type="submit" name="decision" value="deny">${words.deny}</button></p>
 </form>
 <p>${words.notYou} <a href="${input.otherAccountPath}">${texts.toOtherAccount}</a></p>`,
   })
+}
+
+/** What it asks for, each for the person to take away. */
+function choice(scopes: readonly string[], isNoneChosen: boolean): Html {
+  const boxes = scopes.map(
+    scope => html`<label><input type="checkbox" name="scope" value="${scope}"${isNoneChosen ? null : html` checked`}> ${scope}</label>\n`,
+  )
+  return html`<fieldset${isNoneChosen ? html` aria-describedby="none"` : null}>
+<legend>${words.mayDo}</legend>
+${isNoneChosen ? html`<p id="none" role="alert">${words.none}</p>\n` : null}${boxes}</fieldset>`
 }
 
 function row(name: string, value: Html): Html {

@@ -35,6 +35,7 @@ export const texts = {
     program: 'Program',
     unverified: '(nobody has checked that it is this program)',
     mayDo: 'May do',
+    none: 'Leave at least one, or say no.',
     at: 'At',
     until: 'At the longest until',
     goesTo: 'The answer goes to',
