@@ -1,5 +1,6 @@
 import { type Html, html } from './html.ts'
 import { type Brand, renderPage } from './layout.ts'
+import { scopeChoice } from './scope-choice.ts'
 import { texts } from './text.ts'
 import { time } from './time.ts'
 
@@ -45,7 +46,7 @@ ${device === null ? null : row(words.started, html`${time(device.startedAt)}, ${
 </dl>
 <form class="armed" method="post" action="${input.approvePath}">
 <input type="hidden" name="form_token" value="${input.formToken}">
-${scopes.length > 1 ? choice(scopes, input.isNoneChosen) : html`<input type="hidden" name="scope" value="${scopes.join()}">`}
+${scopes.length > 1 ? choice(input) : html`<input type="hidden" name="scope" value="${scopes.join()}">`}
 <p class="actions"><button class="button" type="submit" name="decision" value="approve">${words.approve}</button>
 <button class="button plain" type="submit" name="decision" value="deny">${words.deny}</button></p>
 </form>
@@ -54,13 +55,8 @@ ${scopes.length > 1 ? choice(scopes, input.isNoneChosen) : html`<input type="hid
 }
 
 /** What it asks for, each for the person to take away. */
-function choice(scopes: readonly string[], isNoneChosen: boolean): Html {
-  const boxes = scopes.map(
-    scope => html`<label><input type="checkbox" name="scope" value="${scope}"${isNoneChosen ? null : html` checked`}> ${scope}</label>\n`,
-  )
-  return html`<fieldset${isNoneChosen ? html` aria-describedby="none"` : null}>
-<legend>${words.mayDo}</legend>
-${isNoneChosen ? html`<p id="none" role="alert">${words.none}</p>\n` : null}${boxes}</fieldset>`
+function choice({ scopes, isNoneChosen }: ApprovalPageInput): Html {
+  return scopeChoice({ legend: words.mayDo, scopes, ticked: isNoneChosen ? [] : scopes, fault: isNoneChosen ? words.none : null })
 }
 
 function row(name: string, value: Html): Html {

@@ -137,6 +137,11 @@ describe('the approval of a native client, in Chromium', () => {
     await page.keyboard.press('Tab')
     await page.keyboard.press('Space')
     assert.equal(await boxes.getByRole('checkbox', { name: 'sessions' }).isChecked(), false)
+    const approval = page.url()
+    await page.keyboard.press('Enter')
+    await page.keyboard.press('Tab')
+    assert.equal(await page.locator(':focus').textContent(), 'Yes, let it in', 'Enter on a box is no yes')
+    assert.equal(page.url(), approval)
 
     await page.getByRole('button', { name: 'Yes, let it in' }).click()
     await page.getByRole('heading', { name: 'Back in the terminal' }).waitFor()
