@@ -2,26 +2,22 @@ import type { Request, RequestHandler, Response } from 'express'
 import { type AttemptCookies, isAttemptId } from '../auth/attempt-cookies.ts'
 import { readLoginParams } from '../auth/login-params.ts'
 import { requireNavigation, requireOwnPage } from '../auth/navigation.ts'
-import { personName } from '../auth/person-name.ts'
 import { isSame, type Proofs } from '../auth/proofs.ts'
 import { exchangeOf, noteVisit, sendPage, visitOf } from '../auth/respond.ts'
 import type { GatewayConfig } from '../config/config.ts'
 import type { NativeClients } from '../config/native-clients.ts'
-import type { NativeClient, NativeConfig } from '../config/native-config.ts'
+import type { NativeConfig } from '../config/native-config.ts'
 import { GatewayError } from '../errors.ts'
 import { deviceLabel } from '../http/device-label.ts'
 import type { Audit } from '../ops/audit.ts'
 import { auditOf } from '../ops/trail.ts'
-import { approvalPage } from '../pages/approval-page.ts'
-import { texts } from '../pages/text.ts'
-import type { Attempt, Attempts, AttemptTicket, NativeAsk } from '../session/attempts.ts'
-import type { SignIn } from '../session/session.ts'
+import type { Attempt, Attempts } from '../session/attempts.ts'
+import type { ApprovalView, ParkedAsk } from './approval-view.ts'
 import type { Begin } from './authorize.ts'
 import type { Conclude } from './conclude.ts'
-import { matchingCode } from './matching-code.ts'
 import { foreign, requireOwnForm } from './own-form.ts'
 import { readPageForm } from './read-form.ts'
-import { describeDestination } from './redirects.ts'
+import { readTickedScopes } from './ticked-scopes.ts'
 
 export interface ApprovalDeps {
   readonly config: GatewayConfig
@@ -30,19 +26,15 @@ export interface ApprovalDeps {
   readonly attempts: Attempts
   readonly cookies: AttemptCookies
   readonly proofs: Proofs
+  readonly view: ApprovalView
   readonly begin: Begin
   readonly conclude: Conclude
   readonly audit: Audit
-  readonly now: () => number
 }
 
 /** A parked sign-in of a native client, in the browser that began it. */
-interface Parked {
-  readonly ticket: AttemptTicket
+interface Parked extends ParkedAsk {
   readonly attempt: Attempt
-  readonly ask: NativeAsk
-  readonly client: NativeClient
-  readonly signIn: SignIn
   readonly take: () => Promise<boolean>
 }
 
@@ -65,12 +57,17 @@ export function createApproval(deps: ApprovalDeps): Readonly<Record<'show' | 'de
     if (result === 'unknown' || ask === undefined || client === undefined) {
       throw new GatewayError('attempt_unknown', 'the sign-in is not there to be approved', { reason: 'no_attempt' })
     }
+    // Somebody has switched it off since the form was filled in.
+    if (ask.agent !== undefined && !client.delegate) {
+      throw new GatewayError('attempt_unknown', 'the client makes no agents any more', { reason: 'may_not_delegate' })
+    }
     return { ticket, ask, client, ...result }
   }
 
-  function audited(res: Response, { client, signIn }: Parked, outcome: 'ok' | 'refused'): void {
+  function audited(res: Response, { client, ask, signIn }: Parked, outcome: 'ok' | 'refused'): void {
     const { provider, sub } = signIn
-    auditOf(deps.audit, visitOf(res).trail)('approval', { client_id: client.id, provider, sub, outcome })
+    const act = ask.agent === undefined ? {} : { act: [ask.agent.name, client.id] }
+    auditOf(deps.audit, visitOf(res).trail)('approval', { client_id: client.id, ...act, provider, sub, outcome })
   }
 
   /** GET /oauth/approve/{attempt}: asks. It changes nothing, and may be loaded again. */
@@ -78,26 +75,7 @@ export function createApproval(deps: ApprovalDeps): Readonly<Record<'show' | 'de
     requireNavigation(req)
     requireOwnPage(req)
     noteVisit(res, { signInPath: null })
-    sendPage(res, page(await findParked(req, idOf(res))))
-  }
-
-  function page({ ticket, ask, client, signIn }: Parked, isNoneChosen = false): string {
-    const { answer, device } = ask
-    return approvalPage({
-      brand: config.pages,
-      client,
-      person: personName(config, signIn.claims) ?? signIn.sub,
-      scopes: ask.scopes,
-      isNoneChosen,
-      resources: ask.resources,
-      destination: answer === null ? null : destinationOf(answer.redirectUri),
-      until: deps.now() + native.absoluteTimeoutMs,
-      matchingCode: answer === null ? (device?.userCode ?? null) : matchingCode(answer.challenge),
-      device: device === null ? null : { startedAt: device.startedAt, startedFrom: device.startedFrom },
-      approvePath: `${base}/${ticket.id}`,
-      otherAccountPath: `${base}/${ticket.id}/other-account`,
-      formToken: deps.proofs.approvalToken(ticket),
-    })
+    sendPage(res, deps.view(await findParked(req, idOf(res))))
   }
 
   /**
@@ -114,9 +92,9 @@ export function createApproval(deps: ApprovalDeps): Readonly<Record<'show' | 'de
     if (!deps.proofs.isApprovalToken(parked.ticket, form.get('form_token'))) throw foreign({ reason: 'form_token' })
     // Whatever is not a clear yes is a no.
     const isApproved = isSame('approve', form.get('decision') ?? '')
-    const scopes = chosenScopes(form, parked.ask)
+    const scopes = readTickedScopes(form, parked.ask.scopes)
     // Asked once more, and nothing is spent.
-    if (isApproved && scopes.length === 0) return void res.status(400).type('html').send(page(parked, true))
+    if (isApproved && scopes.length === 0) return void res.status(400).type('html').send(deps.view(parked, true))
     if (!(await parked.take())) throw new GatewayError('attempt_replayed', 'the approval was answered before', { reason: 'approval' })
     deps.cookies.clear(res, parked.ticket.id)
     audited(res, parked, isApproved ? 'ok' : 'refused')
@@ -149,18 +127,4 @@ export function createApproval(deps: ApprovalDeps): Readonly<Record<'show' | 'de
   }
 
   return { show, decide, switchAccount }
-}
-
-/** Those that are left in, in the order in which they were asked for. @throws {GatewayError} for one that was not asked for */
-function chosenScopes(form: URLSearchParams, { scopes }: NativeAsk): readonly string[] {
-  const chosen = form.getAll('scope')
-  if (!chosen.every(scope => scopes.includes(scope)))
-    throw new GatewayError('bad_request', 'a scope is approved that nobody asked for', { reason: 'scope_not_asked' })
-  return scopes.filter(scope => chosen.includes(scope))
-}
-
-function destinationOf(redirectUri: string): string {
-  const destination = describeDestination(redirectUri)
-  if (destination.kind === 'loopback') return `${texts.approval.loopback} ${destination.port}`
-  return destination.kind === 'site' ? destination.host : `${destination.scheme}:`
 }

@@ -4,7 +4,7 @@ import { texts } from './text.ts'
 
 export interface DeviceDonePageInput {
   readonly brand: Brand
-  readonly outcome: 'approved' | 'denied' | 'late'
+  readonly outcome: keyof typeof texts.deviceDone
 }
 
 /** The end of a sign-in for a device: it goes on there. */
