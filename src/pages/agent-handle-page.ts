@@ -27,7 +27,7 @@ export function agentHandlePage(input: AgentHandlePageInput): string {
     title: words.title,
     content: html`<p>${words.advice}</p>
 <p><label for="handle">${words.label} ${agent.name}</label></p>
-<p><textarea class="field handle" id="handle" rows="4" readonly autocomplete="off" autocapitalize="off" spellcheck="false">${input.handle}</textarea></p>
+<p><textarea class="field handle" id="handle" rows="5" readonly autocomplete="off" autocapitalize="off" spellcheck="false">${input.handle}</textarea></p>
 <dl class="approval">
 ${row(texts.approval.mayDo, html`${input.scopes.join(', ')}`)}
 ${agentLimits(agent)}

@@ -15,10 +15,16 @@ export interface ApprovalFormInput {
 
 const { approval: words } = texts
 
-/** The end of a page that asks for a yes: what it is for, the yes and the no, and who to ask instead. */
+/**
+ * The end of a page that asks for a yes: what it is for, the yes and the no, and who to ask instead.
+ *
+ * Whoever presses Enter on a box means the box, and browsers press the first button of the form for it: that would be the
+ * yes. So another is first, whose method does nothing outside of a dialog (HTML, form submission).
+ */
 export function approvalForm(input: ApprovalFormInput, yes: string): Html {
   const { scopes, isNoneChosen } = input
   return html`<form class="armed" method="post" action="${input.approvePath}">
+<button type="submit" formmethod="dialog" hidden></button>
 <input type="hidden" name="form_token" value="${input.formToken}">
 ${scopes.length > 1 ? scopeChoice({ legend: words.mayDo, scopes, ticked: isNoneChosen ? [] : scopes, fault: isNoneChosen ? words.none : null }) : html`<input type="hidden" name="scope" value="${scopes.join()}">`}
 <p class="actions"><button class="button" type="submit" name="decision" value="approve">${yes}</button>

@@ -106,7 +106,7 @@ describe('the approval of an agent session', () => {
     assert.match(shown.text, /<label for="handle">Handle of nightly<\/label>/)
     assert.match(
       shown.text,
-      /<textarea class="field handle" id="handle" rows="4" readonly autocomplete="off" autocapitalize="off" spellcheck="false">/,
+      /<textarea class="field handle" id="handle" rows="5" readonly autocomplete="off" autocapitalize="off" spellcheck="false">/,
     )
     assert.deepEqual(
       ['cache-control', 'referrer-policy', 'location', 'refresh', 'set-cookie'].map(name => [shown.headers[name]].flat().length),
