@@ -16,5 +16,5 @@ export function scopeChoice({ legend, scopes, ticked, fault }: ScopeChoiceInput)
   )
   return html`<fieldset${fault === null ? null : html` aria-describedby="scope-fault"`}>
 <legend>${legend}</legend>
-${fault === null ? null : html`<p id="scope-fault" role="alert">${fault}</p>\n`}${boxes}</fieldset>`
+${fault === null ? null : html`<p class="fault" id="scope-fault" role="alert">${fault}</p>\n`}${boxes}</fieldset>`
 }

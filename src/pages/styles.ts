@@ -63,6 +63,8 @@ h2{display:flex;flex-wrap:wrap;gap:.25rem .75rem;align-items:center;margin:0;fon
 .code{width:100%;padding:.625rem .75rem;border:1px solid var(--quiet);border-radius:.5rem;background:var(--card);color:var(--ink);font:600 1.25rem ui-monospace,monospace;letter-spacing:.1em;text-transform:uppercase}
 label,legend{font-weight:600}
 fieldset{margin:1.25rem 0 0;padding:0;border:0}
+legend{padding:0}
+.approval+p{margin-top:1.25rem}
 .field{font:inherit;color:var(--ink);background:var(--card);border:1px solid var(--quiet);border-radius:.5rem;padding:.5rem .75rem;width:100%}
 .hint,.fault{display:block;font-size:.875rem}
 .hint{color:var(--quiet)}
