@@ -2,7 +2,7 @@ import type { Response } from 'express'
 import type { NativeLeg } from '../auth/callback.ts'
 import { sendPage } from '../auth/respond.ts'
 import type { GatewayConfig } from '../config/config.ts'
-import { deviceDonePage } from '../pages/device-done-page.ts'
+import { donePage } from '../pages/done-page.ts'
 import type { NativeAsk } from '../session/attempts.ts'
 import { toOAuthError } from './answer-error.ts'
 import type { BeginAgent } from './begin-agent.ts'
@@ -31,7 +31,7 @@ export function createConclude({ config, codes, devices, answer, beginAgent, now
   /** It asks by itself; here is only the person. */
   async function tellDevice(res: Response, ask: NativeAsk, outcome: DeviceOutcome): Promise<void> {
     const isKept = await devices.decide(ask, outcome)
-    sendPage(res, deviceDonePage({ brand: config.pages, outcome: !isKept ? 'late' : outcome.isApproved ? 'approved' : 'denied' }))
+    sendPage(res, donePage({ brand: config.pages, outcome: !isKept ? 'late' : outcome.isApproved ? 'approved' : 'denied' }))
   }
 
   return {
@@ -44,7 +44,7 @@ export function createConclude({ config, codes, devices, answer, beginAgent, now
     },
 
     async deny(res, ask) {
-      if (ask.agent !== undefined) return sendPage(res, deviceDonePage({ brand: config.pages, outcome: 'no_agent' }))
+      if (ask.agent !== undefined) return sendPage(res, donePage({ brand: config.pages, outcome: 'no_agent' }))
       if (ask.answer === null) return await tellDevice(res, ask, { isApproved: false })
       answer.refuse(res, ask.answer, new OAuthError('access_denied', 'The person said no.'), 'denied')
     },

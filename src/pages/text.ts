@@ -94,7 +94,7 @@ export const texts = {
     wrong: 'There is no such code, or its ten minutes are over.',
     next: 'Go on',
   },
-  deviceDone: {
+  done: {
     approved: { title: 'You are signed in', advice: 'Go back to your device: it goes on by itself. You can close this page.' },
     denied: { title: 'Not approved', advice: 'The device is told that you said no. You can close this page.' },
     no_agent: { title: 'Not made', advice: 'You said no, and there is no agent session. You can close this page.' },

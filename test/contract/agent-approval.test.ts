@@ -13,7 +13,7 @@ const origin = 'https://login.example.test'
 const limits = { name: 'nightly', scopes: ['openid', 'email'], routes: 'GET /api/orders/*\r\n\r\n POST /api/orders ', max_calls: '20' }
 
 describe('the approval of an agent session', () => {
-  const state = { isAway: false }
+  const state: { isAway: boolean; verbs?: readonly string[] } = { isAway: false }
   const store = brokenStore(createMemoryStore({ now: Date.now }), state)
   const secrets = makeSecrets()
   const cli = { ...nativeClients.cli, scopes: ['openid', 'email', 'sessions'] }
@@ -259,6 +259,21 @@ describe('the approval of an agent session', () => {
 
     for (const answer of away) assert.deepEqual(codeOf(answer), [503, 'store_unavailable'])
     assert.notEqual(handleOn(await decide(visitor, approval, 'approve')), null)
+  })
+
+  it('makes nothing, and says so, where the store goes away in the very moment: the person begins anew', async () => {
+    const before = await agents()
+    const visitor = createVisitor(login)
+    const approval = await reachAgentApproval(visitor, idp)
+
+    Object.assign(state, { isAway: true, verbs: ['createFamily'] })
+    const away = await decide(visitor, approval, 'approve')
+    Object.assign(state, { isAway: false, verbs: undefined })
+
+    assert.deepEqual([...codeOf(away), handleOn(away)], [503, 'store_unavailable', null])
+    assert.doesNotMatch(away.text, /class="button"/, 'nothing leads back to what is used up')
+    assert.equal(await agents(), before)
+    assert.notEqual(handleOn(await decide(visitor, await reachAgentApproval(visitor, idp), 'approve')), null)
   })
 
   it('goes on after a restart, at another replica, with the same limits', async t => {
