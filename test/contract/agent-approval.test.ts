@@ -93,7 +93,7 @@ describe('the approval of an agent session', () => {
     }
   })
 
-  it('NAT-21 NHI-02 shows the handle in a field, once, kept by nobody, in no address and in no line', async () => {
+  it('NHI-02 shows the handle in a field, once, kept by nobody, in no address and in no line', async () => {
     const visitor = createVisitor(login)
     const approval = await reachAgentApproval(visitor, idp, { ...limits, expires_in: '3600' })
 
