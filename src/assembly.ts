@@ -48,6 +48,7 @@ import { createWithLease } from './tokens/lease.ts'
 import { createProviderLogout } from './tokens/provider-logout.ts'
 import { createRenew, type Renew } from './tokens/renew.ts'
 import { createRevoke } from './tokens/revoke.ts'
+import { createSpend } from './tokens/spend.ts'
 import { createStepUp } from './tokens/step-up.ts'
 import { createSweep, startSweeping } from './tokens/sweep.ts'
 
@@ -152,7 +153,12 @@ export function assemble(config: GatewayConfig, deps: GatewayDeps): Assembly {
 
   const cookie = { name: sessionCookieName(config.session.cookie), isSecure: !config.session.cookie.insecure }
   const readCookie = createCookieReader({ keys: config.session.cookieKeys, now })
-  const held = { native, readHandle: createHandleReader({ now }), brake: createAddressBrake(now), members }
+  const held = {
+    native,
+    readHandle: createHandleReader({ now }),
+    brake: createAddressBrake(now),
+    spend: createSpend({ members, families, revoke, audit }),
+  }
 
   const cors = createCors(config.csrf.allowedOrigins)
   const pools = createUpstreamPools({ now, log })

@@ -1,5 +1,6 @@
 import type { RequestHandler } from 'express'
 import type { GatewayConfig } from '../config/config.ts'
+import { agentClients } from '../config/native-clients.ts'
 import { type AccountSession, accountPage } from '../pages/account-page.ts'
 import type { ListedSession, SessionList } from '../session/session-list.ts'
 import type { Bounce } from './bounce.ts'
@@ -30,6 +31,8 @@ export interface AccountDeps {
  */
 export function createAccount({ config, list, proofs, bounce, refuseForeign }: AccountDeps): RequestHandler {
   const { base } = config.paths
+  const hasAgents = agentClients(config.native).length > 0
+  const newAgentHref = hasAgents ? `${config.native?.origin.href}${config.paths.native}/agent` : null
 
   return async function account(req, res) {
     const exchange = exchangeOf(res)
@@ -41,6 +44,7 @@ export function createAccount({ config, list, proofs, bounce, refuseForeign }: A
       brand: config.pages,
       person: personName(config, signedIn.vault.claims),
       sessions: flat(sessions).map(session => describe(session, session.sessionId === signedIn.sessionId)),
+      newAgentHref,
       revokeOthersPath: `${base}/sessions/revoke-others`,
       formToken: proofs.formToken(signedIn.credential),
     })

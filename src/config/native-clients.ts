@@ -39,6 +39,14 @@ export function createNativeClients({ clients, clientIdMetadata }: Pick<NativeCo
   }
 }
 
+/**
+ * The clients whose agents people can make by themselves: those that may hand on. None where the authorization server has
+ * no origin of its own: no application's origin ever answers with a handle.
+ */
+export function agentClients(native: NativeConfig | undefined): readonly NativeClient[] {
+  return native?.hasOwnOrigin === true ? native.clients.filter(({ delegate }) => delegate) : []
+}
+
 /** Whether a client id is the address of a document; no configured one can look like it. */
 export function isDocumentId(id: string): boolean {
   return id.startsWith('https://')

@@ -28,7 +28,11 @@ const client = () =>
       .default('any')
       .describe('How it gets its answers: any (as it asks) or form_post, by a form alone, so that no code stands in an address.'),
     device: flag().prefault(false).describe('Whether it may sign in by a code that the person types on another device (RFC 8628).'),
-    delegate: flag().prefault(false).describe('Whether its sessions may hand on less than they have to agents (RFC 8693).'),
+    delegate: flag()
+      .prefault(false)
+      .describe(
+        'Whether its sessions may hand on less than they have to agents (RFC 8693); with an origin of its own, people can make agent sessions of it too.',
+      ),
   })
 
 /** The authorization server for native clients (contract.md section 3). */

@@ -2,26 +2,22 @@ import type { Request, RequestHandler, Response } from 'express'
 import { type AttemptCookies, isAttemptId } from '../auth/attempt-cookies.ts'
 import { readLoginParams } from '../auth/login-params.ts'
 import { requireNavigation, requireOwnPage } from '../auth/navigation.ts'
-import { personName } from '../auth/person-name.ts'
 import { isSame, type Proofs } from '../auth/proofs.ts'
 import { exchangeOf, noteVisit, sendPage, visitOf } from '../auth/respond.ts'
 import type { GatewayConfig } from '../config/config.ts'
 import type { NativeClients } from '../config/native-clients.ts'
-import type { NativeClient, NativeConfig } from '../config/native-config.ts'
+import type { NativeConfig } from '../config/native-config.ts'
 import { GatewayError } from '../errors.ts'
 import { deviceLabel } from '../http/device-label.ts'
 import type { Audit } from '../ops/audit.ts'
 import { auditOf } from '../ops/trail.ts'
-import { approvalPage } from '../pages/approval-page.ts'
-import { texts } from '../pages/text.ts'
-import type { Attempt, Attempts, AttemptTicket, NativeAsk } from '../session/attempts.ts'
-import type { SignIn } from '../session/session.ts'
+import type { Attempt, Attempts } from '../session/attempts.ts'
+import type { ApprovalView, ParkedAsk } from './approval-view.ts'
 import type { Begin } from './authorize.ts'
 import type { Conclude } from './conclude.ts'
-import { matchingCode } from './matching-code.ts'
 import { foreign, requireOwnForm } from './own-form.ts'
-import { readBodyParams } from './read-form.ts'
-import { describeDestination } from './redirects.ts'
+import { readPageForm } from './read-form.ts'
+import { readTickedScopes } from './ticked-scopes.ts'
 
 export interface ApprovalDeps {
   readonly config: GatewayConfig
@@ -30,25 +26,22 @@ export interface ApprovalDeps {
   readonly attempts: Attempts
   readonly cookies: AttemptCookies
   readonly proofs: Proofs
+  readonly view: ApprovalView
   readonly begin: Begin
   readonly conclude: Conclude
   readonly audit: Audit
-  readonly now: () => number
 }
 
 /** A parked sign-in of a native client, in the browser that began it. */
-interface Parked {
-  readonly ticket: AttemptTicket
+interface Parked extends ParkedAsk {
   readonly attempt: Attempt
-  readonly ask: NativeAsk
-  readonly client: NativeClient
-  readonly signIn: SignIn
   readonly take: () => Promise<boolean>
 }
 
 /**
  * The approval: what a native client gets, the person has said yes to, each time and in the browser in which they have
- * signed in (RFC 8252 §8.6). What the page shows is what was parked; nothing of it comes back with the form.
+ * signed in (RFC 8252 §8.6). What the page shows is what was parked; all that comes back with the form is which of the
+ * scopes the person has left in.
  */
 export function createApproval(deps: ApprovalDeps): Readonly<Record<'show' | 'decide' | 'switchAccount', RequestHandler>> {
   const { config, native } = deps
@@ -64,12 +57,17 @@ export function createApproval(deps: ApprovalDeps): Readonly<Record<'show' | 'de
     if (result === 'unknown' || ask === undefined || client === undefined) {
       throw new GatewayError('attempt_unknown', 'the sign-in is not there to be approved', { reason: 'no_attempt' })
     }
+    // Somebody has switched it off since the form was filled in.
+    if (ask.agent !== undefined && !client.delegate) {
+      throw new GatewayError('attempt_unknown', 'the client makes no agents any more', { reason: 'may_not_delegate' })
+    }
     return { ticket, ask, client, ...result }
   }
 
-  function audited(res: Response, { client, signIn }: Parked, outcome: 'ok' | 'refused'): void {
+  function audited(res: Response, { client, ask, signIn }: Parked, outcome: 'ok' | 'refused'): void {
     const { provider, sub } = signIn
-    auditOf(deps.audit, visitOf(res).trail)('approval', { client_id: client.id, provider, sub, outcome })
+    const act = ask.agent === undefined ? {} : { act: [ask.agent.name, client.id] }
+    auditOf(deps.audit, visitOf(res).trail)('approval', { client_id: client.id, ...act, provider, sub, outcome })
   }
 
   /** GET /oauth/approve/{attempt}: asks. It changes nothing, and may be loaded again. */
@@ -77,25 +75,7 @@ export function createApproval(deps: ApprovalDeps): Readonly<Record<'show' | 'de
     requireNavigation(req)
     requireOwnPage(req)
     noteVisit(res, { signInPath: null })
-    const { ticket, ask, client, signIn } = await findParked(req, idOf(res))
-    const { answer, device } = ask
-    sendPage(
-      res,
-      approvalPage({
-        brand: config.pages,
-        client,
-        person: personName(config, signIn.claims) ?? signIn.sub,
-        scopes: ask.scopes,
-        resources: ask.resources,
-        destination: answer === null ? null : destinationOf(answer.redirectUri),
-        until: deps.now() + native.absoluteTimeoutMs,
-        matchingCode: answer === null ? (device?.userCode ?? null) : matchingCode(answer.challenge),
-        device: device === null ? null : { startedAt: device.startedAt, startedFrom: device.startedFrom },
-        approvePath: `${base}/${ticket.id}`,
-        otherAccountPath: `${base}/${ticket.id}/other-account`,
-        formToken: deps.proofs.approvalToken(ticket),
-      }),
-    )
+    sendPage(res, deps.view(await findParked(req, idOf(res))))
   }
 
   /**
@@ -106,18 +86,21 @@ export function createApproval(deps: ApprovalDeps): Readonly<Record<'show' | 'de
   const decide: RequestHandler = async (req, res) => {
     requireNavigation(req)
     noteVisit(res, { signInPath: null })
-    const form = readBodyParams(req)
+    const form = readPageForm(req)
     requireOwnForm(req, native.origin.href)
     const parked = await findParked(req, idOf(res))
     if (!deps.proofs.isApprovalToken(parked.ticket, form.get('form_token'))) throw foreign({ reason: 'form_token' })
-    if (!(await parked.take())) throw new GatewayError('attempt_replayed', 'the approval was answered before', { reason: 'approval' })
-    deps.cookies.clear(res, parked.ticket.id)
     // Whatever is not a clear yes is a no.
     const isApproved = isSame('approve', form.get('decision') ?? '')
+    const scopes = readTickedScopes(form, parked.ask.scopes)
+    // Asked once more, and nothing is spent.
+    if (isApproved && scopes.length === 0) return void res.status(400).type('html').send(deps.view(parked, true))
+    if (!(await parked.take())) throw new GatewayError('attempt_replayed', 'the approval was answered before', { reason: 'approval' })
+    deps.cookies.clear(res, parked.ticket.id)
     audited(res, parked, isApproved ? 'ok' : 'refused')
     if (!isApproved) return await deps.conclude.deny(res, parked.ask)
     const approved = { device: deviceLabel(req.headers['user-agent']), address: exchangeOf(res).clientAddress }
-    await deps.conclude.approve(res, parked.ask, { signIn: parked.signIn, begunAt: parked.attempt.begunAt, approved })
+    await deps.conclude.approve(res, { ...parked.ask, scopes }, { signIn: parked.signIn, begunAt: parked.attempt.begunAt, approved })
   }
 
   /** GET /oauth/approve/{attempt}/other-account: the same once more, with another person. */
@@ -144,10 +127,4 @@ export function createApproval(deps: ApprovalDeps): Readonly<Record<'show' | 'de
   }
 
   return { show, decide, switchAccount }
-}
-
-function destinationOf(redirectUri: string): string {
-  const destination = describeDestination(redirectUri)
-  if (destination.kind === 'loopback') return `${texts.approval.loopback} ${destination.port}`
-  return destination.kind === 'site' ? destination.host : `${destination.scheme}:`
 }

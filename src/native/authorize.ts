@@ -103,8 +103,8 @@ export function createBegin({ config, native, providers, attempts, cookies, coun
     const { state, nonce, verifier } = attempt
     const url = await provider.authorizationUrl({ redirectUri: callbackUri(config, origin, id), state, nonce, verifier, params })
     cookies.give(req, res, ticket, responseMode)
-    // A redirect would be held to the `form-action 'self'` of our page with the form.
-    if (ask.device !== null) return sendPage(res, handOffPage({ brand: config.pages, purpose: 'signed_out', to: url.href }))
+    // It begins with a form of ours: a redirect would be held to the `form-action 'self'` of its page.
+    if (ask.answer === null) return sendPage(res, handOffPage({ brand: config.pages, purpose: 'signed_out', to: url.href }))
     redirect(res, 302, url.href)
   }
 }

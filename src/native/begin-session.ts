@@ -7,9 +7,8 @@ import { hashSecret, isBase64Url, type Random, randomToken, rootMember, secretFi
 import type { Families } from '../session/families.ts'
 import { formatHandle } from '../session/handle.ts'
 import type { Beginning, Credential, SignIn } from '../session/session.ts'
-import type { SessionIndex } from '../session/session-index.ts'
-import type { Admit } from '../tokens/admit.ts'
 import type { Endings } from '../tokens/endings.ts'
+import type { KeepSession } from './keep-session.ts'
 import { OAuthError } from './oauth-error.ts'
 import type { TokenAnswer, TokenRequest } from './token.ts'
 
@@ -50,7 +49,7 @@ export interface Approved {
 export interface BeginSession {
   /**
    * @param take spends the code; whether this call was the one
-   * @throws {OAuthError} `invalid_grant`, and then no session is left of this code; {GatewayError} what `Admit` throws
+   * @throws {OAuthError} `invalid_grant`, and then no session is left of this code; {GatewayError} what `KeepSession` throws
    */
   begin(code: PresentedCode, approved: Approved, take: () => Promise<boolean>, request: TokenRequest): Promise<TokenAnswer>
   /**
@@ -67,13 +66,12 @@ export interface BeginSessionDeps {
   readonly native: NativeConfig
   readonly families: Families
   readonly endings: Endings
-  readonly index: SessionIndex
-  readonly admit: Admit
+  readonly keep: KeepSession
   readonly audit: Audit
   readonly random: Random
 }
 
-export function createBeginSession({ clients, native, families, endings, index, admit, audit, random }: BeginSessionDeps): BeginSession {
+export function createBeginSession({ clients, native, families, endings, keep, audit, random }: BeginSessionDeps): BeginSession {
   async function replayed({ id, secret }: PresentedCode, { client, trail }: TokenRequest): Promise<OAuthError> {
     const record = await families.look(id)
     const codeHash = record?.client?.codeHash ?? null
@@ -88,7 +86,8 @@ export function createBeginSession({ clients, native, families, endings, index, 
   return {
     replayed,
 
-    async begin(code, { ask, signIn, approved, begunAt, approvedAt }, take, request) {
+    async begin(code, given, take, request) {
+      const { ask, signIn, approved } = given
       // The operator may have taken some away since the person said yes.
       const scopes = clients.stillAllowed(request.client.id, ask.scopes)
       if (scopes.length === 0) throw codeRefused({ reason: 'scopes_taken_away' })
@@ -104,18 +103,7 @@ export function createBeginSession({ clients, native, families, endings, index, 
       // The session first: it can be made once, so whoever comes second finds it, and ends it.
       const isFirst = await families.create(credential, signIn, { origin: native.origin.href, ...approved, client })
       if (!isFirst || !(await take())) throw await replayed(code, request)
-      await admit(credential, signIn, begunAt)
-      // The person, or an administrator, has ended all sessions since: a yes that nobody has fetched yet is one of them.
-      const endedAt = await index.endedAt(signIn)
-      if (endedAt !== null && approvedAt <= endedAt) {
-        await endings.signOut(credential)
-        throw codeRefused({ reason: 'logged_out_meanwhile' })
-      }
-
-      const { provider, sub } = signIn
-      request.trail.subject = { provider, sub, session_id: code.id, kind: 'native', client_id: client.id }
-      const acr = signIn.acr === null ? {} : { acr: signIn.acr }
-      auditOf(audit, request.trail)('sign_in', { ...acr, outcome: 'ok', amr: signIn.amr, origin: native.origin.href })
+      await keep(credential, given, request.trail, { kind: 'native', client_id: client.id })
       return tokenAnswer(credential, scopes, native.absoluteTimeoutMs)
     },
   }

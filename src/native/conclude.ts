@@ -2,9 +2,10 @@ import type { Response } from 'express'
 import type { NativeLeg } from '../auth/callback.ts'
 import { sendPage } from '../auth/respond.ts'
 import type { GatewayConfig } from '../config/config.ts'
-import { deviceDonePage } from '../pages/device-done-page.ts'
+import { donePage } from '../pages/done-page.ts'
 import type { NativeAsk } from '../session/attempts.ts'
 import { toOAuthError } from './answer-error.ts'
+import type { BeginAgent } from './begin-agent.ts'
 import type { ClientAnswer } from './client-answer.ts'
 import type { CodeGrant, Codes } from './codes.ts'
 import type { DeviceOutcome, DeviceRequests } from './device-requests.ts'
@@ -22,25 +23,28 @@ export interface ConcludeDeps {
   readonly codes: Codes
   readonly devices: DeviceRequests
   readonly answer: ClientAnswer
+  readonly beginAgent: BeginAgent
   readonly now: () => number
 }
 
-export function createConclude({ config, codes, devices, answer, now }: ConcludeDeps): Conclude {
+export function createConclude({ config, codes, devices, answer, beginAgent, now }: ConcludeDeps): Conclude {
   /** It asks by itself; here is only the person. */
   async function tellDevice(res: Response, ask: NativeAsk, outcome: DeviceOutcome): Promise<void> {
     const isKept = await devices.decide(ask, outcome)
-    sendPage(res, deviceDonePage({ brand: config.pages, outcome: !isKept ? 'late' : outcome.isApproved ? 'approved' : 'denied' }))
+    sendPage(res, donePage({ brand: config.pages, outcome: !isKept ? 'late' : outcome.isApproved ? 'approved' : 'denied' }))
   }
 
   return {
     async approve(res, ask, approval) {
       const approved = { ...approval, approvedAt: now() }
+      if (ask.agent !== undefined) return await beginAgent(res, ask.agent, { ...approved, ask })
       if (ask.answer === null) return await tellDevice(res, ask, { ...approved, ask, isApproved: true })
       const code = await codes.mint({ ...approved, ask: { ...ask, answer: ask.answer } })
       answer.grant(res, ask.answer, code)
     },
 
     async deny(res, ask) {
+      if (ask.agent !== undefined) return sendPage(res, donePage({ brand: config.pages, outcome: 'no_agent' }))
       if (ask.answer === null) return await tellDevice(res, ask, { isApproved: false })
       answer.refuse(res, ask.answer, new OAuthError('access_denied', 'The person said no.'), 'denied')
     },

@@ -5,9 +5,9 @@ import { OAuthError } from './oauth-error.ts'
 /** The type of our authorization details (RFC 9396 §2): what an agent is held to, beside scopes and resources. */
 export const delegationType = 'sallyport_delegation'
 
-const defaultSeconds = 15 * 60
+export const defaultSeconds = 15 * 60
 /** A working day of an agent at most; it has no activity that would keep it alive. */
-const longestSeconds = 8 * 3600
+export const longestSeconds = 8 * 3600
 const mostRoutes = 50
 const mostCallsEver = 1_000_000
 // A name that stands in lists, in terminals and in the audit: nothing in it turns text around or breaks a line.
@@ -36,9 +36,9 @@ export function readDelegationLimits(text: string | null): DelegationLimits {
     ...more
   } = details
   if (Object.keys(more).length > 0) throw refused('knows type, name, routes, max_calls, expires_in and delegate.')
-  if (typeof name !== 'string' || !nameForm.test(name)) throw refused('has a name of up to 64 letters, digits and . _ : / @ -, or none.')
-  if (!isRoutes(routes)) throw refused('has routes such as "GET /api/orders/*", up to 50, or none.')
-  if (maxCalls !== null && !isWhole(maxCalls, mostCallsEver)) throw refused('has a whole number of max_calls, or none.')
+  if (!isAgentName(name)) throw refused('has a name of up to 64 letters, digits and . _ : / @ -, or none.')
+  if (routes !== null && !isRoutes(routes)) throw refused('has routes such as "GET /api/orders/*", up to 50, or none.')
+  if (maxCalls !== null && !isCallCount(maxCalls)) throw refused('has a whole number of max_calls, or none.')
   if (!isWhole(seconds, longestSeconds)) throw refused(`has an expires_in of up to ${longestSeconds} seconds.`)
   if (typeof delegate !== 'boolean') throw refused('has delegate true or false.')
   return { name, routes, maxCalls, seconds, delegates: delegate }
@@ -58,10 +58,20 @@ function parse(text: string): Readonly<Record<string, unknown>> {
   return fields
 }
 
-function isRoutes(value: unknown): value is readonly string[] | null {
-  if (value === null) return true
+/** Whether an agent can be called that. */
+export function isAgentName(value: unknown): value is string {
+  return typeof value === 'string' && nameForm.test(value)
+}
+
+/** Whether these are calls that an agent can be held to. */
+export function isRoutes(value: unknown): value is readonly string[] {
   if (!Array.isArray(value) || value.length === 0 || value.length > mostRoutes) return false
   return value.every(route => typeof route === 'string' && route.length <= 512 && isCallPattern(route))
+}
+
+/** Whether it is a number of calls that an agent can be held to. */
+export function isCallCount(value: unknown): value is number {
+  return isWhole(value, mostCallsEver)
 }
 
 function isWhole(value: unknown, most: number): value is number {

@@ -7,7 +7,7 @@ import { createOwnApp, type Endpoints, type Handlers, literal } from '../auth/ow
 import { createProofs } from '../auth/proofs.ts'
 import { visitOf } from '../auth/respond.ts'
 import type { GatewayConfig } from '../config/config.ts'
-import { createNativeClients } from '../config/native-clients.ts'
+import { agentClients, createNativeClients } from '../config/native-clients.ts'
 import type { NativeConfig } from '../config/native-config.ts'
 import { createAddressBrake } from '../http/address-brake.ts'
 import type { Target } from '../http/exchange.ts'
@@ -18,10 +18,13 @@ import type { Members } from '../session/members.ts'
 import type { Sealing } from '../session/sealing.ts'
 import type { SessionIndex } from '../session/session-index.ts'
 import type { Store } from '../store/store.ts'
+import { createAgentForm } from './agent-form.ts'
 import { createAnswerError, toPageError } from './answer-error.ts'
 import { createApproval } from './approval.ts'
+import { createApprovalView } from './approval-view.ts'
 import { createRequestReader } from './authorization-request.ts'
 import { createAuthorize, createBegin } from './authorize.ts'
+import { createBeginAgent } from './begin-agent.ts'
 import { createBeginSession } from './begin-session.ts'
 import { createClientAnswer } from './client-answer.ts'
 import { createClientDocuments, mostFetches } from './client-documents.ts'
@@ -32,6 +35,7 @@ import { createDevicePage } from './device-page.ts'
 import { createDeviceRequests } from './device-requests.ts'
 import { createExchange, exchangeGrantType } from './exchange.ts'
 import type { FetchDocument } from './fetch-document.ts'
+import { createKeepSession } from './keep-session.ts'
 import { createResourceMetadata, createServerMetadata, serverMetadataPath } from './metadata.ts'
 import { createPush, createPushedRequests } from './pushed-requests.ts'
 import { createRedeemCode } from './redeem-code.ts'
@@ -71,7 +75,9 @@ export function createNativeEndpoints(
   const answer = createClientAnswer({ issuer: native.origin.href, brand: config.pages })
   const codes = createCodes(gateway)
   const devices = createDeviceRequests(gateway)
-  const conclude = createConclude({ config, codes, devices, answer, now })
+  const keep = createKeepSession({ ...gateway, origin: native.origin.href })
+  const beginAgent = createBeginAgent({ ...gateway, config, native, clients, keep })
+  const conclude = createConclude({ config, codes, devices, answer, beginAgent, now })
   const documents = createClientDocuments({ ...gateway, brake: createAddressBrake(now, mostFetches) })
   const requests = createRequestReader({ clients, documents, resources })
   const pushed = createPushedRequests(gateway)
@@ -95,12 +101,12 @@ export function createNativeEndpoints(
   const begin = createBegin(parts)
   const failures = createAddressBrake(now)
 
-  const session = createBeginSession(parts)
+  const session = createBeginSession({ ...parts, keep })
   const hasDevices = native.clients.some(({ device }) => device)
   const grants = new Map<string, Grant>([['authorization_code', createRedeemCode({ ...parts, session })]])
   if (hasDevices) grants.set(deviceGrantType, createRedeemDeviceCode({ ...parts, session }))
   if (native.clients.some(({ delegate }) => delegate)) grants.set(exchangeGrantType, createExchange(parts))
-  const approval = createApproval({ ...parts, begin })
+  const approval = createApproval({ ...parts, view: createApprovalView(parts), begin })
   const answerError = createAnswerError(gateway)
   const { base, native: path, device: devicePath } = config.paths
   const prefix = `${path}/`
@@ -129,6 +135,12 @@ export function createNativeEndpoints(
     const page = createDevicePage({ ...parts, begin })
     endpoint('/device_authorization', 'POST', { post: [readCallbackForm, createDeviceAuthorization(parts)] })
     app.endpoint(literal(devicePath), 'GET, POST', { get: [page.show], post: [readCallbackForm, page.enter] }, devicePath)
+  }
+
+  const agents = agentClients(native)
+  if (agents.length > 0) {
+    const form = createAgentForm({ ...parts, agentClients: agents, begin })
+    endpoint('/agent', 'GET, POST', { get: [form.show], post: [readCallbackForm, form.enter] })
   }
 
   if (native.hasOwnOrigin) {

@@ -10,10 +10,10 @@ const lists: readonly string[] = ['resource', 'audience']
  *
  * @throws {OAuthError} `invalid_request`
  */
-export function readOAuthParams(text: string): URLSearchParams {
+export function readOAuthParams(text: string, repeated = lists): URLSearchParams {
   const params = new URLSearchParams([...new URLSearchParams(text)].filter(([, value]) => value !== ''))
   for (const name of new Set(params.keys())) {
-    if (params.getAll(name).length > 1 && !lists.includes(name)) {
+    if (params.getAll(name).length > 1 && !repeated.includes(name)) {
       throw new OAuthError('invalid_request', 'A parameter is repeated.', { reason: 'parameter_repeated' })
     }
   }
@@ -23,4 +23,9 @@ export function readOAuthParams(text: string): URLSearchParams {
 /** The same, of a body that `readCallbackForm` has read. */
 export function readBodyParams(req: Request): URLSearchParams {
   return readOAuthParams(String(req.body ?? ''))
+}
+
+/** Of a form of our own pages: there a permission is a box that is ticked, each of the same name. */
+export function readPageForm(req: Request): URLSearchParams {
+  return readOAuthParams(String(req.body ?? ''), ['scope'])
 }

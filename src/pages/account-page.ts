@@ -32,6 +32,8 @@ export interface AccountPageInput {
   /** In the order in which they are to stand. */
   readonly sessions: readonly AccountSession[]
   readonly revokeOthersPath: string
+  /** Where an agent session can be made, an absolute URL; null where none can. */
+  readonly newAgentHref: string | null
   /** Proves the forms to be ours where a browser sends `Origin: null` and nothing else. */
   readonly formToken: string
 }
@@ -48,7 +50,7 @@ export function accountPage(input: AccountPageInput): string {
 <ul class="sessions" role="list">${sessions.map((session, at) => sessionItem(session, at + 1, token))}
 </ul>
 ${sessions.length > 1 ? others(input.revokeOthersPath, token) : html`<p>${words.nowhereElse}</p>`}
-<p><a href="/">${texts.toHome}</a></p>`,
+${input.newAgentHref === null ? null : html`<p><a href="${input.newAgentHref}">${words.newAgent}</a></p>\n`}<p><a href="/">${texts.toHome}</a></p>`,
   })
 }
 

@@ -61,7 +61,18 @@ h2{display:flex;flex-wrap:wrap;gap:.25rem .75rem;align-items:center;margin:0;fon
 @media (min-width:40rem){.sessions li{display:grid;grid-template-columns:1fr auto;column-gap:1.5rem}.sessions h2{grid-column:1/-1}.sessions form{margin:0;align-self:end}}
 .matching strong{font:600 1.25rem ui-monospace,monospace;letter-spacing:.1em}
 .code{width:100%;padding:.625rem .75rem;border:1px solid var(--quiet);border-radius:.5rem;background:var(--card);color:var(--ink);font:600 1.25rem ui-monospace,monospace;letter-spacing:.1em;text-transform:uppercase}
-label{font-weight:600}
+label,legend{font-weight:600}
+fieldset{margin:1.25rem 0 0;padding:0;border:0}
+legend{padding:0}
+.approval+p{margin-top:1.25rem}
+.field{font:inherit;color:var(--ink);background:var(--card);border:1px solid var(--quiet);border-radius:.5rem;padding:.5rem .75rem;width:100%}
+.hint,.fault{display:block;font-size:.875rem}
+.hint{color:var(--quiet)}
+.fault{font-weight:600}
+.fields>p,.fields>fieldset{margin:1.25rem 0 0}
+textarea{resize:vertical}
+code,.handle{font-family:ui-monospace,monospace}
+fieldset label{display:block;padding:.25rem 0;font-weight:400}
 .approval dd{font-family:inherit;color:var(--ink)}
 .armed{animation:arm .5s}
 @keyframes arm{from,to{pointer-events:none}}

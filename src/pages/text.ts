@@ -35,6 +35,7 @@ export const texts = {
     program: 'Program',
     unverified: '(nobody has checked that it is this program)',
     mayDo: 'May do',
+    none: 'Leave at least one, or say no.',
     at: 'At',
     until: 'At the longest until',
     goesTo: 'The answer goes to',
@@ -46,6 +47,46 @@ export const texts = {
     notYou: 'Not you?',
   },
 
+  agentForm: {
+    title: 'New agent session',
+    which: 'An agent of which program?',
+    advice:
+      'You get a handle: a secret by which a job or an assistant acts here in your place, and may do what you choose now and nothing else. Give it no more than it needs.',
+    labels: { name: 'Name', routes: 'Calls', maxCalls: 'How many calls', life: 'How long' },
+    hints: {
+      name: 'What you will know it by in your list of sessions.',
+      routes: 'One on a line, such as GET /api/orders/* for all below it. Leave it empty for all that it may do.',
+      maxCalls: 'It ends with the next one. Leave it empty for no limit.',
+      life: 'It ends then, used or not.',
+    },
+    faults: {
+      name: 'Up to 64 letters, digits, spaces and . _ : / @ -, beginning with a letter or a digit.',
+      scopes: 'Tick at least one.',
+      routes: 'Each line is a method or *, a space and a path: GET /api/orders/7, or GET /api/orders/*. Up to 50 lines.',
+      maxCalls: 'A whole number from 1 to 1000000, or nothing.',
+      life: 'Choose one of these.',
+    },
+    next: 'Go on',
+  },
+  agentLimits: { calls: 'Calls', allCalls: 'all that it may do', atMost: 'At most', noLimit: 'any number of calls', count: 'calls' },
+  agentApproval: {
+    title: 'Make this agent session?',
+    willAct: 'will act here for',
+    warning:
+      'Go on only if you yourself have just asked for it. Whoever has the handle that you get can do this as you: hand it to nobody but the agent.',
+    ends: 'Ends',
+    afterYes: 'after your yes, used or not',
+    approve: 'Yes, make it',
+  },
+  agentHandle: {
+    title: 'Your agent session',
+    advice:
+      'Copy the handle now: it is shown this once, and nobody can show it again. Whoever has it acts as you. It goes to the agent and nowhere else.',
+    label: 'Handle of',
+    toEnd: 'To end it before, sign it out under',
+    orPost: ', or send the handle as token to',
+  },
+
   device: {
     title: 'Sign in on a device',
     advice: 'Type the code that your device or terminal shows. If somebody has sent you this code, do not: they would get in as you.',
@@ -53,9 +94,10 @@ export const texts = {
     wrong: 'There is no such code, or its ten minutes are over.',
     next: 'Go on',
   },
-  deviceDone: {
+  done: {
     approved: { title: 'You are signed in', advice: 'Go back to your device: it goes on by itself. You can close this page.' },
     denied: { title: 'Not approved', advice: 'The device is told that you said no. You can close this page.' },
+    no_agent: { title: 'Not made', advice: 'You said no, and there is no agent session. You can close this page.' },
     late: { title: 'Too late', advice: 'The device waits no longer. Start the sign-in there once more.' },
   },
 
@@ -90,6 +132,7 @@ export const texts = {
     signOut: 'Sign out',
     signOutOthers: 'Sign out everywhere else',
     nowhereElse: 'You are signed in nowhere else.',
+    newAgent: 'New agent session',
   },
 
   error: { code: 'Error', requestId: 'Request' },

@@ -14,3 +14,11 @@ export function time(at: number): Html {
   const [, day = '', month = '', year = '', clock = ''] = instant.toUTCString().split(' ')
   return html`<time datetime="${instant.toISOString()}">${Number(day)} ${month} ${year}, ${clock.slice(0, 5)} UTC</time>`
 }
+
+/** A length of time for people: `15 minutes`, `1 hour`. @param ms whole seconds of it */
+export function span(ms: number): string {
+  const seconds = Math.floor(ms / 1000)
+  const [count, unit] =
+    seconds % 3600 === 0 ? [seconds / 3600, 'hour'] : seconds % 60 === 0 ? [seconds / 60, 'minute'] : [seconds, 'second']
+  return `${count} ${unit}${count === 1 ? '' : 's'}`
+}

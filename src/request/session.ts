@@ -9,9 +9,9 @@ import { handleChallenge } from '../http/handle-challenge.ts'
 import { endedCode } from '../session/ended-code.ts'
 import type { Families, FamilyState } from '../session/families.ts'
 import { bringsHandle } from '../session/handle.ts'
-import type { Members } from '../session/members.ts'
 import type { Credential, SignedIn } from '../session/session.ts'
 import { subjectOf } from '../session/subject.ts'
+import type { Spend } from '../tokens/spend.ts'
 import { RefusedHolder } from './refused-holder.ts'
 
 export interface SessionStageDeps {
@@ -21,8 +21,7 @@ export interface SessionStageDeps {
   readonly readHandle: (authorization: string) => Credential | null
   /** Null where no native client signs in: then no handle means anything. */
   readonly native: NativeConfig | null
-  /** Counts the calls of agents that may make only so many. */
-  readonly members: Pick<Members, 'spend'>
+  readonly spend: Spend
   /** Counts handles that are none. */
   readonly brake: AddressBrake
   readonly families: Families
@@ -57,7 +56,7 @@ export function createSessionStage(deps: SessionStageDeps) {
     if (why === null && family.state === 'live') {
       const { signedIn } = family
       // Our own endpoints are no calls that anybody limits, and of most sessions nobody limits any: they wait for nothing.
-      if (route === null || signedIn.record.agent === undefined || (await maySpend(signedIn))) return signedIn
+      if (route === null || signedIn.record.agent === undefined || (await deps.spend(signedIn))) return signedIn
       why = { reason: 'budget_exhausted' }
     }
     if (family.state === 'none') deps.brake.count(clientAddress)
@@ -76,8 +75,6 @@ export function createSessionStage(deps: SessionStageDeps) {
     // A client that is no longer configured has no say any more, and neither has a browser's session by this way.
     return client === undefined || clients?.get(client.id) === undefined ? { reason: 'unknown_handle' } : null
   }
-
-  const maySpend = ({ credential, record }: SignedIn) => deps.members.spend(credential.familyId, credential.member, record)
 
   /** @throws {GatewayError} as `readSession` says, for a cookie */
   async function readCookied(route: RouteRule, presented: PresentedSession, { target }: Exchange): Promise<SignedIn | null> {

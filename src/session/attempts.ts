@@ -1,7 +1,7 @@
 import type { Store } from '../store/store.ts'
 import { type Random, randomToken } from './credential.ts'
 import type { Sealing } from './sealing.ts'
-import type { SignIn } from './session.ts'
+import type { AgentGrant, SignIn } from './session.ts'
 
 /** A sign-in attempt is given up after this long; contract.md section 4. */
 export const attemptLifeMs = 10 * 60_000
@@ -47,10 +47,17 @@ export interface NativeAsk {
   readonly scopes: readonly string[]
   /** Null for no limit; RFC 8707. */
   readonly resources: readonly string[] | null
-  /** How the client is told of it; by nothing where it signs in by a device code. */
+  /** How the client is told of it; by nothing where it signs in by a device code, or where the person asks. */
   readonly answer: CodeAnswer | null
   /** The device that waits for it; null where the program is told by the browser. */
   readonly device: DeviceAsk | null
+  /** With it no program waits: the person makes an agent session, for themself to hand out. */
+  readonly agent?: AgentAsk
+}
+
+/** What an agent is to be held to, beside scopes. */
+export interface AgentAsk extends Pick<AgentGrant, 'name' | 'routes' | 'maxCalls'> {
+  readonly lifeMs: number
 }
 
 /** A program that signs its person in by a code which they type into a browser elsewhere (RFC 8628). */

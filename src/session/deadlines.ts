@@ -1,5 +1,5 @@
 import type { FamilyLife } from '../store/store.ts'
-import type { EndReason, SessionRecord } from './session.ts'
+import type { Beginning, EndReason, SessionRecord } from './session.ts'
 
 /**
  * How much longer than the session the vault stays where the gateway can open it: time for whoever sweeps to
@@ -17,6 +17,12 @@ export interface Timeouts {
 
 type DeadlineReason = Extract<EndReason, 'idle' | 'expired'>
 type Clocks = Pick<SessionRecord, 'touchedAt' | 'idleExpiresAt' | 'absoluteExpiresAt'>
+
+/** The settings of a session that begins, with the timeouts of its kind. An agent has one time, which no use prolongs. */
+export function settingsOf<Settings extends Timeouts>({ client, agent }: Beginning, browser: Settings, native: Timeouts): Settings {
+  if (agent !== undefined) return { ...browser, idleTimeoutMs: agent.lifeMs, absoluteTimeoutMs: agent.lifeMs }
+  return client === undefined ? browser : { ...browser, ...native }
+}
 
 /** The clocks of a session that begins now. */
 export function startClocks(timeouts: Timeouts, now: number): Clocks {

@@ -9,6 +9,7 @@ import {
   nextDeadline,
   passedDeadline,
   pushIdle,
+  settingsOf,
   type Timeouts,
   tombstoneLifeMs,
 } from './deadlines.ts'
@@ -188,8 +189,7 @@ export function createFamilies(deps: FamiliesDeps): Families {
 
   return {
     async create(credential, signIn, beginning) {
-      const clocks = beginning.client === undefined ? settings : { ...settings, ...nativeTimeouts }
-      const sealed = sealNewFamily(sealing, credential, signIn, clocks, beginning, now())
+      const sealed = sealNewFamily(sealing, credential, signIn, settingsOf(beginning, settings, nativeTimeouts), beginning, now())
       await index.add(credential.familyId, sealed.record)
       return await store.createFamily(credential.familyId, sealed.records, lifeOf(sealed.record, now()))
     },

@@ -34,18 +34,19 @@ export function sealNewFamily(
   credential: Credential,
   signIn: SignIn,
   settings: Timeouts & { readonly sealing: 'holder' | 'gateway' },
-  { client, ...beginning }: Beginning,
+  { client, agent, ...beginning }: Beginning,
   now: number,
 ): { readonly record: SessionRecord; readonly records: { readonly session: string; readonly vault: string } } {
   const dataKey = randomBytes(dataKeyBytes)
   const record: SessionRecord = {
-    kind: client === undefined ? 'browser' : 'native',
+    kind: client === undefined ? 'browser' : agent === undefined ? 'native' : 'agent',
     version: 0,
     provider: signIn.provider,
     sub: signIn.sub,
     sid: signIn.sid,
     scopes: client?.scopes ?? signIn.access.scopes,
     ...(client === undefined ? {} : { client: withoutScopes(client) }),
+    ...(agent === undefined ? {} : { agent: withoutLife(agent) }),
     ...beginning,
     createdAt: now,
     authTime: signIn.authTime,
@@ -74,6 +75,11 @@ export function sealNewFamily(
 
 function withoutScopes({ scopes: _scopes, ...client }: NonNullable<Beginning['client']>): ClientGrant {
   return client
+}
+
+/** Its clocks say it. */
+function withoutLife({ lifeMs: _lifeMs, ...agent }: NonNullable<Beginning['agent']>): AgentGrant {
+  return agent
 }
 
 /** Opens what the store holds for a credential. The secret is compared before anything is believed. */

@@ -21,7 +21,7 @@ export interface Members {
   endRootless(familyId: string, reason: EndReason, fits: (record: SessionRecord) => boolean): Promise<SessionRecord | null>
   /**
    * Counts a call of a member that may make only so many, or that stands before others who may. False for the first one
-   * beyond, with which whoever had no more ends.
+   * beyond, with which whoever had no more ends, but for a root: that is for who holds it to end.
    */
   spend(familyId: string, member: string, record: SessionRecord): Promise<boolean>
   /**

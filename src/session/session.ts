@@ -4,7 +4,7 @@
 
 /** One holder's session: who signed in, when, and until when. Sealed by the gateway; no token, no personal claim. */
 export interface SessionRecord {
-  /** What holds it: a browser by a cookie; a native client, or an agent that one has delegated to, by a handle. */
+  /** What holds it: a browser by a cookie; a native client, or an agent, by a handle. */
   readonly kind: 'browser' | 'native' | 'agent'
   /** Grows by one with every write, and is part of what the seal vouches for. */
   readonly version: number
@@ -45,12 +45,12 @@ export interface SessionRecord {
   readonly agent?: AgentGrant
 }
 
-/** What was handed on to an agent, by a native client or by another agent (RFC 8693). */
+/** What an agent is held to: handed on by a native client or by another agent (RFC 8693), or made by the person themself. */
 export interface AgentGrant {
   /** What whoever handed it on calls it: a name that nobody has checked. */
   readonly name: string
-  /** The member that handed it on. */
-  readonly parent: string
+  /** The member that handed it on; null of one that the person has made, which is a root. */
+  readonly parent: string | null
   /** Who acts, the agent first, then those behind it (RFC 8693 §4.1). */
   readonly act: readonly string[]
   /** The calls that it may make, as `GET /api/orders/*`; null for all that its scopes let it. */
@@ -139,6 +139,11 @@ export interface SignedIn {
 export type Beginning = Pick<SessionRecord, 'origin' | 'device' | 'address'> & {
   /** With it, the session is a native client's. */
   readonly client?: ClientGrant & { readonly scopes: readonly string[] }
+  /** With it besides, an agent's. */
+  readonly agent?: AgentGrant & {
+    /** Until its end, used or not. */
+    readonly lifeMs: number
+  }
 }
 
 /** A user, everywhere: a `sub` means nothing without its provider. */

@@ -34,7 +34,7 @@ describe('the approval of a native client, in Chromium', () => {
   let stage: Stage
   let browser: Browser
   before(async () => {
-    const cli = { name: 'Orders CLI', redirects: ['loopback'], scopes: ['orders.read'], device: true }
+    const cli = { name: 'Orders CLI', redirects: ['loopback'], scopes: ['orders.read', 'sessions'], device: true }
     stage = await startStage({ https: true, change: config => ({ ...config, native: { clients: { cli } } }) })
     browser = await launchBrowser(stage.trusted)
   })
@@ -121,6 +121,36 @@ describe('the approval of a native client, in Chromium', () => {
     }, approval)
 
     assert.equal(frame, true)
+    await context.close()
+  })
+
+  it('gives what the person has left in: boxes that the keyboard reaches, each with its name', async t => {
+    const listener = await listen('127.0.0.1')
+    t.after(listener.close)
+    const context = await browser.newContext()
+    const { page, complaints } = await openPage(context)
+    const run = createRun({ redirect_uri: listener.redirectUri, scope: 'orders.read sessions' })
+    await page.goto(stage.gateway + authorizePath(run))
+    await fillIn(page, stage.people.alice)
+    const boxes = page.getByRole('group', { name: 'May do' })
+    await boxes.getByRole('checkbox', { name: 'orders.read' }).focus()
+    await page.keyboard.press('Tab')
+    await page.keyboard.press('Space')
+    assert.equal(await boxes.getByRole('checkbox', { name: 'sessions' }).isChecked(), false)
+    const approval = page.url()
+    await page.keyboard.press('Enter')
+    await page.keyboard.press('Tab')
+    assert.equal(await page.locator(':focus').textContent(), 'Yes, let it in', 'Enter on a box is no yes')
+    assert.equal(page.url(), approval)
+
+    await page.getByRole('button', { name: 'Yes, let it in' }).click()
+    await page.getByRole('heading', { name: 'Back in the terminal' }).waitFor()
+
+    const code = listener.arrivals[0]?.url.searchParams.get('code') ?? ''
+    const form = { grant_type: 'authorization_code', client_id: 'cli', code, code_verifier: run.verifier }
+    const answer = JSON.parse(await postForm(`${stage.gateway}/oauth/token`, new URLSearchParams(form).toString()))
+    assert.equal(answer.scope, 'orders.read')
+    assert.deepEqual(complaints, [])
     await context.close()
   })
 

@@ -3,7 +3,18 @@ import { after, before, describe, it } from 'node:test'
 import { matchingCode } from '../../src/native/matching-code.ts'
 import { startGateway, type TestGateway } from '../support/gateway.ts'
 import { type IdentityProvider, startIdentityProvider } from '../support/identity-provider.ts'
-import { answerOf, arrive, authorizePath, createRun, decide, nativeClients, reachApproval } from '../support/native-client.ts'
+import {
+  answerOf,
+  arrive,
+  authorizePath,
+  call,
+  createRun,
+  decide,
+  nativeClients,
+  reachApproval,
+  redeem,
+  tickedScopes,
+} from '../support/native-client.ts'
 import { createVisitor, refreshOf } from '../support/visitor.ts'
 
 describe('the approval of a native client', () => {
@@ -80,7 +91,7 @@ describe('the approval of a native client', () => {
     const visitor = createVisitor(gateway)
     const approval = await reachApproval(visitor, idp, createRun())
     const formToken = /name="form_token" value="([^"]*)"/.exec(approval.page.text)?.[1] ?? ''
-    const body = (token: string) => new URLSearchParams({ form_token: token, decision: 'approve' }).toString()
+    const body = (token: string) => new URLSearchParams({ form_token: token, decision: 'approve', scope: 'orders.read' }).toString()
     const send = (token: string, options = {}) => visitor.visit(approval.path, { method: 'POST', body: body(token), ...options })
 
     const refused = [
@@ -145,6 +156,50 @@ describe('the approval of a native client', () => {
     assert.equal(asApproval.headers['sallyport-error'], 'attempt_unknown')
     assert.equal(asSession.headers['sallyport-error'], 'attempt_unknown')
     assert.equal((await visitor.session()).authenticated, false)
+  })
+
+  it('lets the person take scopes away, and gives the handle no more than was left', async () => {
+    const visitor = createVisitor(gateway)
+    const run = createRun({ scope: 'sessions orders.read' })
+    const approval = await reachApproval(visitor, idp, run)
+    assert.deepEqual(tickedScopes(approval.page), ['sessions', 'orders.read'])
+
+    const answer = answerOf(await decide(visitor, approval, 'approve', ['orders.read']))
+    const { body } = await redeem(gateway, run, answer.searchParams.get('code') ?? '')
+
+    assert.equal(body.scope, 'orders.read')
+    assert.equal((await call(gateway, '/auth/sessions', body.access_token)).status, 403)
+  })
+
+  it('is asked once more where all of them were taken away, and nothing is spent', async () => {
+    const visitor = createVisitor(gateway)
+    const approval = await reachApproval(visitor, idp, createRun({ scope: 'sessions orders.read' }))
+
+    const page = await decide(visitor, approval, 'approve', [])
+    const answer = answerOf(await decide(visitor, { page, path: approval.path }, 'approve', ['sessions']))
+
+    assert.equal(page.status, 400)
+    assert.match(page.text, /role="alert">Leave at least one, or say no/)
+    assert.deepEqual(tickedScopes(page), [])
+    assert.ok(answer.searchParams.has('code'))
+  })
+
+  it('NAT-16 approves nothing that the program did not ask for, whatever the form says', async () => {
+    const visitor = createVisitor(gateway)
+    const approval = await reachApproval(visitor, idp, createRun({ scope: 'orders.read' }))
+
+    const widened = await decide(visitor, approval, 'approve', ['orders.read', 'sessions'])
+
+    assert.deepEqual([widened.status, widened.headers['sallyport-error']], [400, 'bad_request'])
+    // Not spent either.
+    assert.ok(answerOf(await decide(visitor, approval, 'approve')).searchParams.has('code'))
+  })
+
+  it('needs no scope for a no', async () => {
+    const visitor = createVisitor(gateway)
+    const approval = await reachApproval(visitor, idp, createRun({ scope: 'sessions orders.read' }))
+
+    assert.equal(answerOf(await decide(visitor, approval, 'deny', [])).searchParams.get('error'), 'access_denied')
   })
 
   it('tells the client when the person says no, or says nothing that is a clear yes', async () => {

@@ -5,6 +5,7 @@ import { parseHandle } from '../../src/session/handle.ts'
 import { createMemoryStore } from '../../src/store/memory.ts'
 import type { Store } from '../../src/store/store.ts'
 import { makeToken } from '../support/admin-port.ts'
+import { makeAgent } from '../support/agent-session.ts'
 import { brokenStore } from '../support/broken-store.ts'
 import { makeClock, makeSecrets, startGateway, type TestGateway } from '../support/gateway.ts'
 import { hookedStore } from '../support/hooked-store.ts'
@@ -14,6 +15,8 @@ import { startUpstream, type Upstream } from '../support/upstream.ts'
 import { createVisitor } from '../support/visitor.ts'
 
 const hour = 3_600_000
+/** Where programs sign in: only there people make agent sessions. */
+const origin = 'https://login.example.test'
 
 /** As lists and GET /auth/session tell it. */
 interface Told {
@@ -43,14 +46,16 @@ describe('what remains of an agent’s calls', () => {
     const clients = { cli: { ...nativeClients.cli, scopes: ['openid', 'sessions'] } }
     const admin = { host: '127.0.0.1', port: 9090, tokens: [{ id: 'ops', env: 'ADMIN_TOKEN' }] }
     const secrets = { ...makeSecrets(), ADMIN_TOKEN: adminToken }
-    gateway = await startGateway({ idp, clock, store: watched, secrets, config: { native: { clients }, routes, admin } })
+    gateway = await startGateway({ idp, clock, store: watched, secrets, config: { native: { origin, clients }, routes, admin } })
+    idp.register({ redirectUris: [gateway.origin, origin].map(at => `${at}/auth/callback/main`) })
   })
   after(() => Promise.all([idp.close(), upstream.close(), gateway.close()]))
   beforeEach(() => {
     outage.isAway = false
   })
 
-  const signIn = () => getHandle(gateway, idp, { scope: 'openid sessions' })
+  const login = () => ({ port: gateway.port, host: new URL(origin).host })
+  const signIn = () => getHandle(login(), idp, { scope: 'openid sessions' })
   const use = async (handle: string) => (await call(gateway, '/api/x', handle)).status
   const own = async (handle: string): Promise<Told> => (await call(gateway, '/auth/session', handle)).body.session
   const left = async (handle: string) => (await own(handle)).agent?.remaining_calls
@@ -62,7 +67,7 @@ describe('what remains of an agent’s calls', () => {
   const namesOf = (handle: string) => parseHandle(handle) ?? assert.fail('no handle')
 
   async function handOn(handle: string, limits: object): Promise<string> {
-    const response = await post(gateway, '/oauth/token', {
+    const response = await post(login(), '/oauth/token', {
       grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
       client_id: 'cli',
       subject_token: handle,
@@ -129,6 +134,24 @@ describe('what remains of an agent’s calls', () => {
     assert.doesNotMatch(itemOf('uncounted'), /<dt>Calls</)
   })
 
+  it('is told of an agent that its person has made, which is its own root', async () => {
+    const agent = await makeAgent(login(), idp, { name: 'made', max_calls: '2' })
+    await use(agent)
+    const visitor = createVisitor(gateway)
+    await visitor.signIn(idp)
+    const { familyId } = namesOf(agent)
+
+    const listed = [(await visitor.call('/auth/sessions')).body.sessions, (await listAsAdmin()).body.sessions]
+
+    assert.equal(await left(agent), 1)
+    for (const sessions of listed) {
+      assert.equal(sessions.find((one: Told) => one.session_id === familyId)?.agent?.remaining_calls, 1)
+    }
+    assert.match((await visitor.visit('/auth/account')).text, /<dt>Calls<\/dt><dd>1 of 2 left<\/dd>/)
+    assert.deepEqual([await use(agent), await left(agent), await use(agent)], [200, 0, 401])
+    assert.equal((await call(gateway, '/auth/session', agent)).status, 401)
+  })
+
   it('is no more than what is left to those behind it', async () => {
     const agent = await handOn(await signIn(), { max_calls: 3, delegate: true })
     const [one, other] = [await handOn(agent, { max_calls: 3 }), await handOn(agent, { max_calls: 3 })]
@@ -170,7 +193,7 @@ describe('what remains of an agent’s calls', () => {
     assert.deepEqual(await askedFor(() => own(agent)), ['readCounts', 'readFamily'])
     for (const handle of [free, plain]) assert.deepEqual(await askedFor(() => own(handle)), ['readFamily'])
 
-    const bob = await getHandle(gateway, idp, { scope: 'openid sessions' }, { user: 'bob' })
+    const bob = await getHandle(login(), idp, { scope: 'openid sessions' }, { user: 'bob' })
     await handOn(bob, {})
     const ofNone = ['readFamily', 'readFamily', 'readIndex', 'readMembers']
     assert.deepEqual(await askedFor(() => list(bob)), ofNone)

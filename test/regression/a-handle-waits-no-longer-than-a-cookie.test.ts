@@ -23,7 +23,7 @@ it('a handle waits in no more promises than a cookie does', async () => {
     readCookie: () => credential,
     readHandle: () => credential,
     native: { clients: [{ id: 'cli' }] } as unknown as NativeConfig,
-    members: { spend: async () => assert.fail('nothing is limited') },
+    spend: async () => assert.fail('nothing is limited'),
     brake: { isOver: () => false, count: () => assert.fail('the handle is good') },
     families: { read: async () => live } as never,
   })

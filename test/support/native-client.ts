@@ -60,10 +60,22 @@ export async function arrive(visitor: Visitor, callback: URL) {
   return { page: await visitor.visit(path), path }
 }
 
-/** Presses a button of the approval page. */
-export function decide(visitor: Visitor, { page, path }: { readonly page: Response; readonly path: string }, decision: string) {
-  const formToken = /name="form_token" value="([^"]*)"/.exec(page.text)?.[1] ?? ''
-  return visitor.visit(path, { method: 'POST', body: new URLSearchParams({ form_token: formToken, decision }).toString() })
+/** Presses a button of the approval page. @param scopes the boxes that are ticked then; by default as the page has them */
+export function decide(
+  visitor: Visitor,
+  { page, path }: { readonly page: Response; readonly path: string },
+  decision: string,
+  scopes: readonly string[] = tickedScopes(page),
+) {
+  const form = new URLSearchParams({ form_token: /name="form_token" value="([^"]*)"/.exec(page.text)?.[1] ?? '', decision })
+  for (const scope of scopes) form.append('scope', scope)
+  return visitor.visit(path, { method: 'POST', body: form.toString() })
+}
+
+/** What the form of the approval page would send if nobody touched it. */
+export function tickedScopes({ text }: { readonly text: string }): string[] {
+  const fields = [...text.matchAll(/<input type="(?:hidden|checkbox)" name="scope" value="([^"]*)"( checked)?>/g)]
+  return fields.filter(([field, , checked]) => field.includes('hidden') || checked !== undefined).map(([, value = '']) => value)
 }
 
 /** Where the page that answers an approval leads. */

@@ -51,7 +51,8 @@ export function createSurfer({ stopAt = () => false }: { readonly stopAt?: (url:
       const form = new URLSearchParams()
       for (const [input] of page.text.matchAll(/<input\b[^>]*>/g)) {
         const [, name] = /\bname="([^"]*)"/.exec(input) ?? []
-        if (name !== undefined) form.set(name, decode(/\bvalue="([^"]*)"/.exec(input)?.[1] ?? ''))
+        const isSent = !/\btype="checkbox"/.test(input) || /\schecked\b/.test(input)
+        if (name !== undefined && isSent) form.append(name, decode(/\bvalue="([^"]*)"/.exec(input)?.[1] ?? ''))
       }
       for (const [name, value] of Object.entries(fields)) form.set(name, value)
       return go(new URL(decode(action), page.url), page.url, form)

@@ -2,6 +2,10 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { errorCodes } from '../../src/errors.ts'
 import { type AccountSession, accountPage } from '../../src/pages/account-page.ts'
+import { agentApprovalPage } from '../../src/pages/agent-approval-page.ts'
+import { agentFormPage } from '../../src/pages/agent-form-page.ts'
+import { agentHandlePage } from '../../src/pages/agent-handle-page.ts'
+import { approvalPage } from '../../src/pages/approval-page.ts'
 import { chooserPage } from '../../src/pages/chooser-page.ts'
 import { confirmLogoutPage } from '../../src/pages/confirm-logout-page.ts'
 import { errorPage } from '../../src/pages/error-page.ts'
@@ -25,9 +29,51 @@ const pages: Readonly<Record<string, (text: string) => string>> = {
       person: text,
       sessions: [makeSession({ device: text, address: text, site: text, scopes: [text], endPath: text }), makeSession()],
       revokeOthersPath: text,
+      newAgentHref: text,
       formToken: text,
     }),
+  approval: text =>
+    approvalPage({
+      ...makeApproval(text),
+      client: { name: text, id: text },
+      resources: [text],
+      destination: text,
+      until: 0,
+      matchingCode: text,
+      device: { startedAt: 0, startedFrom: text },
+    }),
+  'agent-form': text =>
+    agentFormPage({
+      brand: { name: text },
+      path: text,
+      client: { name: text, id: text, scopes: [text, text] },
+      fields: { name: text, scopes: [], routes: text, maxCalls: text, life: text },
+      faults: ['name', 'scopes', 'routes', 'maxCalls', 'life'],
+      lives: [900],
+      providers: [{ id: text, label: text }],
+    }),
+  'agent-approval': text =>
+    agentApprovalPage({
+      ...makeApproval(text),
+      client: { name: text, id: text },
+      agent: { name: text, routes: [text], maxCalls: 1, lifeMs: 900_000 },
+    }),
+  'agent-handle': text =>
+    agentHandlePage({
+      brand: { name: text },
+      agent: { name: text, routes: [text], maxCalls: null },
+      handle: text,
+      scopes: [text],
+      until: 0,
+      accountHref: text,
+      revokeHref: text,
+    }),
   'signed-out': text => signedOutPage({ brand: { name: text, support: text }, loginPath: '/auth/login' }),
+}
+
+function makeApproval(text: string) {
+  const paths = { approvePath: text, otherAccountPath: text }
+  return { brand: { name: text }, person: text, scopes: [text, text], isNoneChosen: true, formToken: text, ...paths }
 }
 
 describe('every page', () => {
@@ -113,7 +159,7 @@ describe('the error page', () => {
 
 describe('the account page', () => {
   const show = (...sessions: readonly AccountSession[]) =>
-    accountPage({ brand, person: null, sessions, revokeOthersPath: '/auth/sessions/revoke-others', formToken: 'token' })
+    accountPage({ brand, person: null, sessions, revokeOthersPath: '/auth/sessions/revoke-others', newAgentHref: null, formToken: 'token' })
 
   it('says what each session is, when and from where it began, when it was used, and what it may do', () => {
     const page = show(makeSession({ site: 'admin.acme.test', scopes: ['orders.read', 'orders.write'] }))

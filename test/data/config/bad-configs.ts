@@ -33,6 +33,7 @@ const form: readonly BadConfig[] = [
   atEnd('a misspelt section', 'lisen: { port: 80 } #!\n', /lisen: is not an option; did you mean listen\?/),
   inSession('a name in another spelling', '  idle_timeout: 5m #!\n', /session\.idle_timeout: is not an option; did you mean idleTimeout\?/),
   atEnd('an option in the wrong place', 'idleTimeout: 5m #!\n', /idleTimeout: is not an option here; session\.idleTimeout and native\.idleTimeout are/),
+  atEnd('a name of the service that is none', 'telemetry: { serviceName: my shop } #!\n', /serviceName: must be letters, digits/),
   inRoute('two letters swapped', '    acces: anyone #!\n', /routes\[0\]\.acces: is not an option; did you mean access\?/),
   inRoute('an option that stands there twice', '    token: none #!\n', /this name stands here twice/),
   atEnd('a key that reaches into prototypes', '__proto__: { log: { level: trace } } #!\n', /__proto__: is not a name that can be used/),
