@@ -197,6 +197,7 @@ export function assemble(config: GatewayConfig, deps: GatewayDeps): Assembly {
     admitWithin,
     families,
     list,
+    members,
     endings,
     providerLogout,
     admit,
@@ -211,7 +212,7 @@ export function assemble(config: GatewayConfig, deps: GatewayDeps): Assembly {
     random,
   }
   const nativeEndpoints =
-    native === null ? null : createNativeEndpoints(config, native, { ...parts, members, index, store, sealing, fetchDocument, log }, stages)
+    native === null ? null : createNativeEndpoints(config, native, { ...parts, index, store, sealing, fetchDocument, log }, stages)
   const endpoints = createEndpoints(config, { ...parts, nativeLeg: nativeEndpoints?.leg ?? null }, stages)
   const sessions: SessionAdmin = {
     list: list.ofUser,

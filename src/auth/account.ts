@@ -52,7 +52,7 @@ export function createAccount({ config, list, proofs, bounce, refuseForeign }: A
   }
 
   function describe(
-    { sessionId, kind, client, agent, device, address, createdAt, touchedAt, scopes, origin }: ListedSession,
+    { sessionId, kind, client, agent, device, address, createdAt, touchedAt, scopes, origin, remainingCalls }: ListedSession,
     isCurrent: boolean,
   ): AccountSession {
     return {
@@ -65,6 +65,8 @@ export function createAccount({ config, list, proofs, bounce, refuseForeign }: A
       createdAt,
       usedAt: touchedAt,
       scopes: kind === 'browser' ? scopes.filter(scope => !protocolScopes.includes(scope)) : scopes,
+      calls:
+        typeof agent?.maxCalls === 'number' && remainingCalls !== undefined ? { remaining: remainingCalls, max: agent.maxCalls } : null,
       isCurrent,
       // Signing out here goes on to the provider.
       endPath: isCurrent ? `${base}/logout` : `${base}/sessions/${sessionId}/revoke`,

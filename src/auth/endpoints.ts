@@ -9,6 +9,7 @@ import type { Attempts } from '../session/attempts.ts'
 import type { Random } from '../session/credential.ts'
 import { createExpressSession } from '../session/express-session.ts'
 import type { Families } from '../session/families.ts'
+import type { Members } from '../session/members.ts'
 import type { Credential, SignedIn } from '../session/session.ts'
 import type { SessionList } from '../session/session-list.ts'
 import type { Every, Watch } from '../session/watch.ts'
@@ -59,6 +60,7 @@ export interface EndpointParts {
   readonly admitWithin: AdmitWithin
   readonly families: Families
   readonly list: SessionList
+  readonly members: Pick<Members, 'remaining'>
   readonly endings: Endings
   readonly providerLogout: ProviderLogout
   readonly admit: Admit

@@ -3,18 +3,28 @@ import type { GatewayConfig } from '../config/config.ts'
 import { ownToken } from '../config/own-token.ts'
 import { isoTime } from '../http/iso-time.ts'
 import { describeSession } from '../session/describe-session.ts'
+import type { Members } from '../session/members.ts'
 import type { EndReason, SignedIn } from '../session/session.ts'
 import type { RefuseForeign } from './endpoints.ts'
 import { isHeld } from './holder.ts'
 import { endedReason, liveSession } from './live-session.ts'
 import { exchangeOf } from './respond.ts'
 
-/** What a script may know of the session (contract.md section 5). */
-export type DescribeState = (signedIn: SignedIn | null, reason: EndReason | null) => Readonly<Record<string, unknown>>
+/**
+ * What a script may know of the session (contract.md section 5).
+ *
+ * @param remainingCalls how many calls an agent may still make, where that is limited
+ */
+export type DescribeState = (
+  signedIn: SignedIn | null,
+  reason: EndReason | null,
+  remainingCalls?: number,
+) => Readonly<Record<string, unknown>>
 
 export interface SessionDeps {
   readonly refuseForeign: RefuseForeign
   readonly describeState: DescribeState
+  readonly members: Pick<Members, 'remaining'>
 }
 
 /**
@@ -24,10 +34,18 @@ export interface SessionDeps {
  * @throws {GatewayError} `cross_site_refused`, `store_unavailable`
  */
 export function createSession(deps: SessionDeps): RequestHandler {
-  return function session(req, res) {
+  return async function session(req, res) {
     const exchange = exchangeOf(res)
     if (!isHeld(req)) deps.refuseForeign(req, exchange)
-    res.json(deps.describeState(liveSession(req, exchange.target.origin), endedReason(req)))
+    const signedIn = liveSession(req, exchange.target.origin)
+    res.json(deps.describeState(signedIn, endedReason(req), await remainingOf(signedIn)))
+  }
+
+  /** Of all but agents with a limit nothing is asked for. */
+  async function remainingOf(signedIn: SignedIn | null): Promise<number | undefined> {
+    if (signedIn?.record.agent === undefined) return undefined
+    const { credential, record } = signedIn
+    return (await deps.members.remaining(credential.familyId, [{ member: credential.member, record }])).get(credential.member)
   }
 }
 
@@ -35,14 +53,14 @@ export function createSession(deps: SessionDeps): RequestHandler {
 export function createDescribeState(deps: { readonly config: GatewayConfig; readonly now: () => number }): DescribeState {
   const { base } = deps.config.paths
 
-  return function describeState(signedIn, reason) {
+  return function describeState(signedIn, reason, remainingCalls) {
     const time = { server_time: isoTime(deps.now()) }
     if (signedIn === null) return { authenticated: false, ...time, ...(reason === null ? {} : { reason }), login_url: `${base}/login` }
     return {
       authenticated: true,
       ...time,
       user: describeUser(signedIn),
-      session: describeLife(signedIn),
+      session: describeLife(signedIn, remainingCalls),
       tokens: describeTokens(signedIn),
       login_url: `${base}/login`,
       logout_url: `${base}/logout`,
@@ -57,9 +75,9 @@ export function createDescribeState(deps: { readonly config: GatewayConfig; read
     return { provider: record.provider, sub: record.sub, name: claims.name ?? null, email: claims.email ?? null, claims }
   }
 
-  function describeLife({ sessionId, record }: SignedIn) {
+  function describeLife({ sessionId, record }: SignedIn, remainingCalls: number | undefined) {
     return {
-      ...describeSession(sessionId, record),
+      ...describeSession(sessionId, remainingCalls === undefined ? record : { ...record, remainingCalls }),
       // Of a browser it is the provider's word, which says nothing to its scripts.
       ...(record.client === undefined ? {} : { scopes: record.scopes }),
       idle_expires_in: secondsUntil(record.idleExpiresAt),

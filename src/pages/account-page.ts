@@ -18,6 +18,8 @@ export interface AccountSession {
   readonly usedAt: number
   /** What was granted, without what a sign-in needs for itself. */
   readonly scopes: readonly string[]
+  /** What an agent may still call, of how many; null where that is not limited. */
+  readonly calls: { readonly remaining: number; readonly max: number } | null
   readonly isCurrent: boolean
   /** Where a form goes that ends it. */
   readonly endPath: string
@@ -63,7 +65,7 @@ function sessionItem(session: AccountSession, number: number, token: Html): Html
 ${session.client === null || session.device === '' ? null : html`<dt>${words.approvedIn}</dt><dd>${session.device}</dd>\n`}${session.site === null ? null : html`<dt>${words.site}</dt><dd>${session.site}</dd>\n`}<dt>${words.signedIn}</dt><dd><span id="${since}">${time(session.createdAt)}</span>${session.address === '' ? null : html` ${words.from} ${session.address}`}</dd>
 <dt>${words.lastUsed}</dt><dd>${time(session.usedAt)}</dd>
 <dt>${words.mayDo}</dt><dd>${mayDo(session)}</dd>
-</dl>
+${session.calls === null ? null : html`<dt>${words.calls}</dt><dd>${session.calls.remaining} ${words.of} ${session.calls.max} ${words.left}</dd>\n`}</dl>
 <form method="post" action="${session.endPath}">${token}<button class="button plain" type="submit" id="${end}" aria-labelledby="${end} ${name} ${since}">${words.signOut}</button></form>
 </li>`
 }

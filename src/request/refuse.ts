@@ -15,6 +15,7 @@ import { type Trail, trailFields } from '../ops/trail.ts'
 import { errorPage } from '../pages/error-page.ts'
 import { handOffPage } from '../pages/hand-off-page.ts'
 import { styles } from '../pages/styles.ts'
+import { RefusedHolder } from './refused-holder.ts'
 
 export interface RefuseDeps {
   readonly config: GatewayConfig
@@ -78,6 +79,7 @@ export function createRefuse(deps: RefuseDeps): Refuse {
   /** One line in the audit for what somebody did, one in the log for what went wrong here. */
   function report(trail: Trail, error: unknown): void {
     trail.outcome = error instanceof GatewayError ? error.code : 'unexpected_error'
+    if (error instanceof RefusedHolder) trail.subject = error.subject
     if (!(error instanceof GatewayError)) {
       log.write('error', 'unexpected_error', { ...trailFields(trail), ...describeFailure(error) })
       return

@@ -10,7 +10,9 @@ import { endedCode } from '../session/ended-code.ts'
 import type { Families, FamilyState } from '../session/families.ts'
 import { bringsHandle } from '../session/handle.ts'
 import type { Credential, SignedIn } from '../session/session.ts'
+import { subjectOf } from '../session/subject.ts'
 import type { Spend } from '../tokens/spend.ts'
+import { RefusedHolder } from './refused-holder.ts'
 
 export interface SessionStageDeps {
   readonly cookie: { readonly name: string; readonly isSecure: boolean }
@@ -58,10 +60,12 @@ export function createSessionStage(deps: SessionStageDeps) {
       why = { reason: 'budget_exhausted' }
     }
     if (family.state === 'none') deps.brake.count(clientAddress)
-    throw new GatewayError('invalid_handle', 'the handle opens no session', {
-      ...why,
-      headers: { 'www-authenticate': handleChallenge(target.origin.href, route, { error: 'invalid_token' }) },
-    })
+    const message = 'the handle opens no session'
+    const headers = { 'www-authenticate': handleChallenge(target.origin.href, route, { error: 'invalid_token' }) }
+    // A browser's credential is no handle, whoever shows it as one.
+    const isKnown = family.state === 'live' && family.signedIn.record.client !== undefined
+    if (isKnown) throw new RefusedHolder(subjectOf(family.signedIn), 'invalid_handle', message, { ...why, headers })
+    throw new GatewayError('invalid_handle', message, { ...why, headers })
   }
 
   function whyNotHeld(family: FamilyState): { readonly reason: string } | null {

@@ -8,6 +8,8 @@ export function describeSession(
   session: Pick<SessionRecord, 'kind' | 'createdAt' | 'authTime' | 'acr' | 'amr' | 'idleExpiresAt' | 'absoluteExpiresAt'> & {
     readonly client?: Omit<ClientGrant, 'codeHash'>
     readonly agent?: AgentGrant
+    /** How many calls an agent may still make, where that is limited. */
+    readonly remainingCalls?: number
   },
 ) {
   return {
@@ -20,7 +22,7 @@ export function describeSession(
     idle_expires_at: isoTime(session.idleExpiresAt),
     absolute_expires_at: isoTime(session.absoluteExpiresAt),
     ...(session.client === undefined ? {} : { client: describeClient(session.client) }),
-    ...(session.agent === undefined ? {} : { agent: describeAgent(session.agent) }),
+    ...(session.agent === undefined ? {} : { agent: describeAgent(session.agent, session.remainingCalls) }),
   }
 }
 
@@ -47,6 +49,13 @@ function describeClient({ id, name, resources, redeemedFrom }: Omit<ClientGrant,
   return { client_id: id, name, ...(resources === null ? {} : { resources }), redeemed_from: redeemedFrom }
 }
 
-function describeAgent({ name, act, routes, maxCalls, delegates }: AgentGrant): object {
-  return { name, act, ...(routes === null ? {} : { routes }), ...(maxCalls === null ? {} : { max_calls: maxCalls }), delegates }
+function describeAgent({ name, act, routes, maxCalls, delegates }: AgentGrant, remainingCalls: number | undefined): object {
+  return {
+    name,
+    act,
+    ...(routes === null ? {} : { routes }),
+    ...(maxCalls === null ? {} : { max_calls: maxCalls }),
+    ...(remainingCalls === undefined ? {} : { remaining_calls: remainingCalls }),
+    delegates,
+  }
 }

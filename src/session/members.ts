@@ -24,6 +24,11 @@ export interface Members {
    * beyond, with which whoever had no more ends, but for a root: that is for who holds it to end.
    */
   spend(familyId: string, member: string, record: SessionRecord): Promise<boolean>
+  /**
+   * How many calls each of these may still make, by member: the least of what is left to itself and to those behind it. Who
+   * has no limit is not in it, and where none has one the store is not asked. It counts nothing.
+   */
+  remaining(familyId: string, some: readonly Member[]): Promise<ReadonlyMap<string, number>>
 }
 
 export interface MembersDeps {
@@ -78,6 +83,19 @@ export function createMembers({ store, sealing, now }: MembersDeps): Members {
       const spent = budgets.filter(({ maxCalls }, at) => (counts[at] ?? 0) > maxCalls)
       for (const one of spent) await endBranch(familyId, one.member, 'expired', () => true)
       return spent.length === 0
+    },
+
+    async remaining(familyId, some) {
+      const limited = some.flatMap(({ member, record }) => {
+        const budgets = budgetsOf(member, record)
+        return budgets.length === 0 ? [] : [{ member, budgets }]
+      })
+      const counted = [...new Set(limited.flatMap(({ budgets }) => budgets.map(one => one.member)))]
+      const [first, ...more] = counted
+      if (first === undefined) return new Map()
+      const counts = await store.readCounts(familyId, [first, ...more])
+      const left = ({ member, maxCalls }: CallBudget) => Math.max(0, maxCalls - (counts[counted.indexOf(member)] ?? 0))
+      return new Map(limited.map(({ member, budgets }) => [member, Math.min(...budgets.map(left))]))
     },
   }
 }

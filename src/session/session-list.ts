@@ -9,6 +9,8 @@ import type { SessionIndex, Whose } from './session-index.ts'
 export interface ListedSession extends Omit<SessionRecord, 'version' | 'secretHash' | 'rootHash' | 'sealing' | 'wrap' | 'sid' | 'client'> {
   readonly sessionId: string
   readonly client?: Omit<ClientGrant, 'codeHash'>
+  /** Of an agent that may make only so many calls: how many it may still make. */
+  readonly remainingCalls?: number
   /** Those that were delegated from it. */
   readonly children: readonly ListedSession[]
 }
@@ -21,7 +23,7 @@ export interface SessionList {
 
 export interface SessionListDeps {
   readonly families: Pick<Families, 'look'>
-  readonly members: Pick<Members, 'of'>
+  readonly members: Pick<Members, 'of' | 'remaining'>
   readonly index: SessionIndex
   /** By default all that was approved counts. */
   readonly scopesNow?: ScopesNow
@@ -31,16 +33,23 @@ export function createSessionList({ families, members, index, scopesNow = ({ sco
   async function ofFamily(familyId: string, user: User): Promise<readonly ListedSession[]> {
     const [root, all] = await Promise.all([families.look(familyId), members.of(familyId)])
     const known = all.filter(({ member, record }) => member !== rootMember && belongsTo(record, user))
+    const remaining = await members.remaining(familyId, all)
     // An index may name what has ended; the record decides.
-    if (root !== null && belongsTo(root, user)) return [listed(familyId, rootMember, root, known)]
+    if (root !== null && belongsTo(root, user)) return [listed(familyId, rootMember, root, known, remaining)]
     // Those that outlived their root stand by themselves.
     const names = known.map(({ member }) => member)
     return known
       .filter(({ record }) => !names.includes(record.agent?.parent ?? ''))
-      .map(({ member, record }) => listed(familyId, member, record, known))
+      .map(({ member, record }) => listed(familyId, member, record, known, remaining))
   }
 
-  function listed(familyId: string, member: string, record: SessionRecord, all: readonly Member[]): ListedSession {
+  function listed(
+    familyId: string,
+    member: string,
+    record: SessionRecord,
+    all: readonly Member[],
+    remaining: ReadonlyMap<string, number>,
+  ): ListedSession {
     const {
       version: _version,
       secretHash: _hash,
@@ -51,13 +60,15 @@ export function createSessionList({ families, members, index, scopesNow = ({ sco
       client,
       ...shown
     } = record
+    const remainingCalls = remaining.get(member)
     const children = all.filter(one => one.record.agent?.parent === member)
     return {
       sessionId: sessionIdOf({ familyId, member }),
       ...shown,
       scopes: scopesNow(record),
       ...(client === undefined ? {} : { client: withoutHash(client) }),
-      children: children.map(child => listed(familyId, child.member, child.record, all)).sort(byAge),
+      ...(remainingCalls === undefined ? {} : { remainingCalls }),
+      children: children.map(child => listed(familyId, child.member, child.record, all, remaining)).sort(byAge),
     }
   }
 

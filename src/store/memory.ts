@@ -132,6 +132,11 @@ export function createMemoryStore(deps: { now: () => number }): Store {
       return count
     },
 
+    async readCounts(familyId, members) {
+      checkOpen()
+      return members.map(member => Number(entries.get(keys.uses(familyId, member)) ?? 0))
+    },
+
     async replaceVault(familyId, expected, next) {
       checkOpen()
       checkValue(next)

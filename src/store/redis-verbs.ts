@@ -81,6 +81,11 @@ export function createRedisVerbs(link: RedisLink, keys: Keys): Store {
       return link.ask(run('countFor', scripts.countFor, [keys.uses(familyId, member)], [String(toLifeMs(ttlMs))]), asIs<number>)
     },
 
+    async readCounts(familyId, members) {
+      const [first, ...more] = members.map(member => keys.uses(familyId, member)) as [string, ...string[]]
+      return link.ask(command('readCounts', 'MGET', first, ...more), toCounts)
+    },
+
     async takeLease(familyId, holder, ttlMs) {
       checkValue(holder)
       return link.ask(command('takeLease', 'SET', keys.lease(familyId), holder, 'PX', String(toLifeMs(ttlMs)), 'NX'), isWritten)
@@ -189,6 +194,10 @@ function toMembers(reply: readonly string[]): readonly MemberRecord[] {
   const members: MemberRecord[] = []
   for (let at = 0; at < reply.length; at += 2) members.push({ member: reply[at] ?? '', session: reply[at + 1] ?? '' })
   return members
+}
+
+function toCounts(reply: readonly (string | null)[]): readonly number[] {
+  return reply.map(count => Number(count ?? 0))
 }
 
 function toExtent(reply: number): 'none' | 'some' | 'all' {

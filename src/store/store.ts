@@ -61,6 +61,9 @@ export interface Store {
   /** Counts one more for a member, and tells how many there are; forgotten `ttlMs` after the first. */
   countFor(familyId: string, member: string, ttlMs: number): Promise<number>
 
+  /** How many `countFor` has counted for each of these members, in their order; 0 where none, or forgotten. It counts nothing. */
+  readCounts(familyId: string, members: readonly [string, ...string[]]): Promise<readonly number[]>
+
   /** Takes the lease on a family's grant for `ttlMs`; false while somebody, this holder too, has it. */
   takeLease(familyId: string, holder: string, ttlMs: number): Promise<boolean>
 

@@ -100,6 +100,23 @@ describe('sallyport status', () => {
     assert.deepEqual([...new Set(server.calls.map(call => `${call.path} ${call.authorization}`))], [`/auth/session Bearer ${handle}`])
   })
 
+  it('says how many calls an agent has left, where it has a limit', async t => {
+    const agent = { name: 'nightly', act: ['nightly', 'cli'], max_calls: 100, remaining_calls: 12, delegates: false }
+    const session = { session_id: 'x.1', kind: 'agent', agent, idle_expires_in: 60, absolute_expires_in: 60 }
+    const body = { authenticated: true, user: { provider: 'main', sub: 'alice-1' }, session }
+    const { server, home } = await createSignedInHome(t, { script: { session: [200, body] } })
+
+    const [plain, json] = [await home.run(['status']), await home.run(['status', '--json'])]
+    delete server.script.session
+    const [plainOfAll, jsonOfAll] = [await home.run(['status']), await home.run(['status', '--json'])]
+
+    assert.match(plain.out, /^calls {5}12 of 100 left$/m)
+    const { max_calls, remaining_calls } = JSON.parse(json.out)
+    assert.deepEqual([max_calls, remaining_calls], [100, 12])
+    assert.doesNotMatch(plainOfAll.out, /^calls/m)
+    assert.doesNotMatch(jsonOfAll.out, /_calls/)
+  })
+
   it('ends with 4 when the gateway does not know the handle any more', async t => {
     const { home } = await createSignedInHome(t, { script: { session: [401, { code: 'invalid_handle' }] } })
 

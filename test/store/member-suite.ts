@@ -125,4 +125,17 @@ export function describeMembers(under: StoreUnderTest): void {
       assert.equal(await under.store.countFor(id, 'one', soonMs), 1)
     })
   })
+
+  describe('readCounts', () => {
+    it('tells what was counted, for each in its place, and counts nothing', async () => {
+      const id = newId()
+      for (const member of ['one', 'two', 'one']) await under.store.countFor(id, member, soonMs)
+
+      assert.deepEqual(await under.other.readCounts(id, ['nobody', 'one', 'two', 'one']), [0, 2, 1, 2])
+      assert.deepEqual(await under.store.readCounts(newId(), ['one']), [0])
+      assert.equal(await under.store.countFor(id, 'one', soonMs), 3)
+      await under.pass(laterMs)
+      assert.deepEqual(await under.store.readCounts(id, ['one', 'two']), [0, 0])
+    })
+  })
 }

@@ -299,6 +299,7 @@ async function useEveryVerb(store: Store): Promise<void> {
   await store.releaseLease(id, 'holder')
   await store.addMember(id, '0', 'one', 'session', life, 20)
   await store.countFor(id, 'one', 1000)
+  await store.readCounts(id, ['one', 'two'])
   await store.readMembers(id)
   await store.endMembers(id, ['one'], 'revoked', 1000)
   await store.addMember(id, '0', 'two', 'session', life, 20)

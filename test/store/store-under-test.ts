@@ -39,6 +39,7 @@ export function everyVerb(store: Store, id: string): readonly (() => Promise<unk
     async () => store.readMembers(id),
     async () => store.endMembers(id, ['0'], 'idle', hour),
     async () => store.countFor(id, 'one', hour),
+    async () => store.readCounts(id, ['one', 'two']),
     async () => store.putOnce(key, 'value', hour),
     async () => store.peekOnce(key),
     async () => store.takeOnce(key, 'value'),

@@ -178,6 +178,12 @@ describe('the account page', () => {
     assert.match(page, /<time datetime="2026-11-22T09:00:00.000Z">/)
   })
 
+  it('says of an agent with a limit how many calls are left, and of no other anything', () => {
+    const page = show(makeSession({ kind: 'agent', calls: { remaining: 12, max: 100 } }), makeSession({ kind: 'agent' }))
+
+    assert.deepEqual(page.match(/<dt>Calls<\/dt><dd>.*?<\/dd>/g), ['<dt>Calls</dt><dd>12 of 100 left</dd>'])
+  })
+
   it('does without what nobody knows', () => {
     const page = show(makeSession({ device: '', address: '' }))
 
@@ -297,6 +303,7 @@ function makeSession(changes: Partial<AccountSession> = {}): AccountSession {
     createdAt: Date.UTC(2026, 10, 22, 9),
     usedAt: Date.UTC(2026, 10, 22, 23, 59, 59),
     scopes: [],
+    calls: null,
     isCurrent: false,
     endPath: '/auth/sessions/x/revoke',
     ...changes,

@@ -33,6 +33,7 @@ export async function status(args: readonly string[], terminal: Terminal): Promi
         user: { provider: who.provider, sub: who.sub, name: who.name, email: who.email },
         session_id: who.sessionId,
         scope,
+        ...(who.calls === null ? {} : { max_calls: who.calls.max, remaining_calls: who.calls.remaining }),
         idle_expires_at: isoTime(who.idleExpiresAt),
         absolute_expires_at: isoTime(who.absoluteExpiresAt),
         stored_in: held.storedIn,
@@ -44,6 +45,7 @@ export async function status(args: readonly string[], terminal: Terminal): Promi
       ['user', displayable(`${nameOf(who)} (${who.sub} at ${who.provider})`)],
       ['session', displayable(who.sessionId)],
       ['may do', displayable(scope)],
+      ...(who.calls === null ? [] : [['calls', `${who.calls.remaining} of ${who.calls.max} left`]]),
       ['until', `${localTime(who.absoluteExpiresAt)}; unused, until ${localTime(who.idleExpiresAt)}`],
       ['stored in', held.storedIn],
     ]

@@ -12,6 +12,8 @@ export interface Who {
   readonly sessionId: string
   /** What was approved; null when the gateway does not say. */
   readonly scopes: readonly string[] | null
+  /** What an agent may still call, of how many; null where that is not limited, or the gateway does not say. */
+  readonly calls: { readonly remaining: number; readonly max: number } | null
   /** By this machine's clock, epoch milliseconds: whichever limit comes first, if nothing is done until then. */
   readonly idleExpiresAt: number
   readonly absoluteExpiresAt: number
@@ -43,6 +45,7 @@ export async function askWho(held: Pick<Held, 'gateway' | 'handle' | 'basePath'>
     email: textOf(user, 'email'),
     sessionId: textOf(session, 'session_id'),
     scopes: Array.isArray(session.scopes) ? session.scopes.map(String) : null,
+    calls: callsOf(objectOf(session, 'agent')),
     // What is left is the gateway's to say; the clock that it is added to is ours.
     idleExpiresAt: at + secondsOf(session, 'idle_expires_in'),
     absoluteExpiresAt: at + secondsOf(session, 'absolute_expires_in'),
@@ -63,6 +66,10 @@ export function nameOf({ email, name, sub }: Pick<Who, 'email' | 'name' | 'sub'>
 function objectOf(body: Readonly<Record<string, unknown>>, name: string): Readonly<Record<string, unknown>> {
   const value = body[name]
   return typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>) : {}
+}
+
+function callsOf({ remaining_calls: remaining, max_calls: max }: Readonly<Record<string, unknown>>): Who['calls'] {
+  return typeof remaining === 'number' && typeof max === 'number' ? { remaining, max } : null
 }
 
 function secondsOf(body: Readonly<Record<string, unknown>>, name: string): number {
