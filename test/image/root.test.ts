@@ -33,7 +33,8 @@ describe('the root of the image', { skip: noDpkg }, () => {
   it('has Node and the libraries that it loads as its only binaries, and no shell', async () => {
     const binaries = await binariesUnder(root)
     const others = binaries.filter(file => !/^(usr\/)?lib(64)?\/([\w-]+\/)?(lib|ld-linux)[\w+-]*\.so\.\d+$/.test(file))
-    const modes = await Promise.all((await filesUnder(root)).keys().map(async file => [file, (await stat(join(root, file))).mode] as const))
+    const files = [...(await filesUnder(root)).keys()]
+    const modes = await Promise.all(files.map(async file => [file, (await stat(join(root, file))).mode] as const))
     const runnable = modes.filter(([file, mode]) => !file.startsWith('app/') && (mode & 0o111) !== 0).map(([file]) => file)
 
     assert.deepEqual(others, ['usr/local/bin/node'])
