@@ -3,8 +3,6 @@
 # The digest is that of the index, for amd64 and arm64. To move on, take the tag's newest:
 #   docker buildx imagetools inspect docker.io/library/node:24-bookworm-slim
 ARG NODE_IMAGE=docker.io/library/node:24.21.0-bookworm-slim@sha256:d6aa754f16b3197301076f047b5def2f02ea1dbbc2ca920407d46d7ec7f87b20
-# What the program runs on. Any image with Node 24 on its PATH will do: no shell and no npm is needed here.
-ARG RUNTIME_IMAGE=${NODE_IMAGE}
 
 FROM ${NODE_IMAGE} AS build
 # Of an authority that a proxy between here and the registry signs with. It stays in this stage.
@@ -14,9 +12,10 @@ COPY package.json package-lock.json ./
 COPY tools/node/package.json tools/node/
 RUN npm ci --workspaces=false --ignore-scripts --no-audit --no-fund
 COPY . .
-RUN sh scripts/stage.sh /staged/sallyport
+RUN sh scripts/stage.sh /staged/app && node tools/image-root.ts /staged && chmod -R a+rX,go-w /staged
 
-FROM ${RUNTIME_IMAGE}
+# Empty: what is there is the program, Node, and the few libraries that Node loads. No shell, no npm, no package manager.
+FROM scratch
 ARG VERSION=0.0.0
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="sallyport" \
@@ -24,11 +23,12 @@ LABEL org.opencontainers.image.title="sallyport" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
-ENV NODE_ENV=production \
+ENV PATH=/usr/local/bin \
+    NODE_ENV=production \
     SALLYPORT_CONFIG=/etc/sallyport/gateway.yaml
-WORKDIR /app
 # Root's, and so read-only for the user below. Nothing is ever written: run it with a read-only root.
-COPY --from=build --chown=0:0 /staged/sallyport /app
+COPY --from=build --chown=0:0 /staged /
+WORKDIR /app
 # A number: Kubernetes cannot tell from a name that it is not root (runAsNonRoot).
 USER 65532:65532
 # The public port, and the one of the probes.

@@ -145,7 +145,8 @@ describe('a file', () => {
   })
 
   it('has no mark of unfinished or switched-off work', () => {
-    const marks = /\.(only|skip|todo)\(|\b(only|skip|todo): |\b(TODO|FIXME|XXX)\b/
+    // Only what a machine lacks may keep a test from running, by a reason that it prints: `skip: noChroot`.
+    const marks = /\.(only|skip|todo)\(|\b(only|todo): |\bskip: (?!no[A-Z])|\b(TODO|FIXME|XXX)\b/
     // This file cannot name the marks without having them.
     const others = code.filter(file => file !== 'test/conventions.test.ts')
 

@@ -5,6 +5,7 @@ import type { Families } from '../session/families.ts'
 import { parseHandle } from '../session/handle.ts'
 import { budgetsOf } from '../session/members.ts'
 import type { AgentGrant, Credential, SignedIn } from '../session/session.ts'
+import { subjectOf } from '../session/subject.ts'
 import type { AdmitWithin } from '../store/limiter.ts'
 import { readScopes } from './authorization-request.ts'
 import { tokenAnswer } from './begin-session.ts'
@@ -54,6 +55,7 @@ export function createExchange({ families, resources, admitWithin, audit, random
   return async function exchange(request) {
     const { client, params, trail } = request
     const parent = await readSubject(request)
+    trail.subject = subjectOf(parent)
     const own = parent.record.agent
     if (!client.delegate || own?.delegates === false) {
       throw new OAuthError('unauthorized_client', 'This session may hand nothing on.', { reason: 'may_not_delegate' })
@@ -82,10 +84,8 @@ export function createExchange({ families, resources, admitWithin, audit, random
       throw new OAuthError('invalid_request', 'So many agents live already, or the session has just ended.', { reason: 'too_many_agents' })
     }
 
-    const { provider, sub } = parent.record
     const sessionId = `${child.familyId}.${child.member}`
-    trail.subject = { provider, sub, session_id: sessionId, kind: 'agent', client_id: client.id, act: agent.act }
-    auditOf(audit, trail)('delegation', { outcome: 'ok' })
+    auditOf(audit, trail)('delegation', { session_id: sessionId, kind: 'agent', act: agent.act, outcome: 'ok' })
     return {
       ...tokenAnswer(child, scopes, lifeMs),
       issued_token_type: accessTokenType,

@@ -6,9 +6,10 @@ import { Session } from 'node:inspector/promises'
  * grows again. It takes a tenth of a second in which nothing else happens, so it is for before the program listens.
  *
  * V8 has no call for it that needs no flag, but for the one that its debugger has (Chrome DevTools Protocol,
- * HeapProfiler.collectGarbage). docs/decisions/018.
+ * HeapProfiler.collectGarbage). docs/decisions/018. Under `node --permission`, which keeps it away, the memory stays.
  */
 export async function collectWhatStartLeft(): Promise<void> {
+  if (process.permission?.has('inspector') === false) return
   const session = new Session()
   session.connect()
   try {

@@ -215,6 +215,8 @@ describe('the audit of an agent', () => {
     await call(gateway, '/api/orders/7', null, { cookie: browser, 'sec-fetch-site': 'same-origin' })
     await call(gateway, '/api/orders/7', `${behind.slice(0, -4)}AAAA`)
     await call(gateway, '/anything', behind)
+    // Whoever hands on acts there, and not the agent that comes of it.
+    await handOn(client, 'another')
     await call(gateway, '/api/orders/7', behind)
 
     await eventually(() => agentCalls().length > before)
