@@ -19,6 +19,11 @@ export class UsageError extends Error {
   override name = 'UsageError'
 }
 
+/** Whether a command was called wrongly, by our own judgement or that of `parseArgs`. */
+export function isUsageError(error: Error): boolean {
+  return error instanceof UsageError || ('code' in error && String(error.code).startsWith('ERR_PARSE_ARGS_'))
+}
+
 /** Contract.md section 11. */
 export const exitCode = {
   ok: 0,

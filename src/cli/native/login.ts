@@ -35,14 +35,14 @@ const options = {
 
 /** `sallyport login`: signs in, and keeps the handle. */
 export async function login(args: readonly string[], terminal: Terminal): Promise<number> {
-  const { values } = parseArgs({ args: [...args], options })
-  const [port, store, timeoutMs] = [readPort(values.port), readStore(values.store), readTimeout(values.timeout)]
-  if (values.resume !== undefined && values['no-wait'])
-    throw new UsageError('--no-wait begins a sign-in, and --resume ends it: give one of them')
-  const place = herePlace(terminal.env)
+  return withJsonErrors(args, terminal, async () => {
+    const { values } = parseArgs({ args: [...args], options })
+    const [port, store, timeoutMs] = [readPort(values.port), readStore(values.store), readTimeout(values.timeout)]
+    if (values.resume !== undefined && values['no-wait'])
+      throw new UsageError('--no-wait begins a sign-in, and --resume ends it: give one of them')
+    const place = herePlace(terminal.env)
 
-  return withJsonErrors(values.json, terminal, () =>
-    withInterrupts(async interrupted => {
+    return withInterrupts(async interrupted => {
       const signal = AbortSignal.any([interrupted, timeoutOf(timeoutMs)])
       if (values.resume !== undefined) return finishLater(values.resume, { place, terminal, json: values.json, signal })
       const chosen = chooseGateway(values, place)
@@ -86,8 +86,8 @@ export async function login(args: readonly string[], terminal: Terminal): Promis
       } finally {
         lock.release()
       }
-    }),
-  )
+    })
+  })
 }
 
 /**
