@@ -115,10 +115,16 @@ async function beginUnheard(
   throw new CommandError(`${why}: run sallyport login, without --no-wait, where your browser is`, exitCode.denied)
 }
 
+/** @returns null for what is none of ours, or not whole. @throws {CommandError} 7 */
 function readPending(place: Place, id: string): PendingLogin | null {
   if (!idForm.test(id)) return null
-  const text = readPrivate(fileOf(place, id))
-  return text === null ? null : (JSON.parse(text) as PendingLogin)
+  const text = orNotStored(folderOf(place), () => readPrivate(fileOf(place, id)))
+  try {
+    const pending = JSON.parse(text ?? 'null') as PendingLogin | null
+    return typeof pending?.until === 'number' ? pending : null
+  } catch {
+    return null
+  }
 }
 
 /** Sign-ins that nobody came back to hold codes, if dead ones. */
@@ -126,7 +132,7 @@ function forgetOld(place: Place): void {
   mkdirSync(folderOf(place), { recursive: true, mode: 0o700 })
   for (const id of readdirSync(folderOf(place)).filter(name => idForm.test(name))) {
     const pending = readPending(place, id)
-    if (pending !== null && pending.until <= Date.now()) removePrivate(fileOf(place, id))
+    if (pending === null || pending.until <= Date.now()) removePrivate(fileOf(place, id))
   }
 }
 
