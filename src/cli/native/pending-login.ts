@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { printable } from '../../config/mistakes.ts'
 import { isoTime } from '../../http/iso-time.ts'
 import { CommandError, exitCode, printJson, type Terminal, UsageError } from '../terminal.ts'
 import { type AuthorizationAttempt, beginElsewhere, isOurs, redeem } from './authorization.ts'
@@ -61,7 +62,8 @@ export async function beginLater(
   const next = `sallyport login --resume ${id}`
   const ask = { verification_uri: device?.verificationUri ?? attempt?.url, ...(device === null ? {} : { user_code: device.userCode }) }
   if (json) printJson(terminal, { status: 'action_required', ...ask, expires_at: isoTime(until), login_id: id, next })
-  else if (device !== null) terminal.print(`Open ${device.verificationUri} and enter ${device.userCode}\nThen: ${next}`)
+  else if (device !== null)
+    terminal.print(`Open ${printable(device.verificationUri)} and enter ${printable(device.userCode)}\nThen: ${next}`)
   else terminal.print(`Open ${ask.verification_uri}\nThen give the address that it ends at, on stdin, to: ${next}`)
   return exitCode.ok
 }

@@ -2,6 +2,7 @@ import { CommandError, exitCode } from '../terminal.ts'
 import { discover } from './authorization-server.ts'
 import { callGateway, textOf } from './gateway-call.ts'
 import type { Held } from './held.ts'
+import { longestSeconds } from './token-call.ts'
 
 /** Who a handle stands for, as GET /auth/session says it (contract.md section 5). */
 export interface Who {
@@ -67,5 +68,6 @@ function objectOf(body: Readonly<Record<string, unknown>>, name: string): Readon
 
 function secondsOf(body: Readonly<Record<string, unknown>>, name: string): number {
   const value = body[name]
-  return typeof value === 'number' ? value * 1000 : 0
+  // Nothing that a calendar cannot name.
+  return typeof value === 'number' ? Math.min(Math.max(value, 0), longestSeconds) * 1000 : 0
 }
