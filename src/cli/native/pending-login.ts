@@ -17,8 +17,9 @@ import { listenOnLoopback } from './loopback.ts'
 import { readPasted } from './pasted.ts'
 import { orNotStored, readPrivate, removePrivate, writePrivate } from './private-files.ts'
 import type { Chosen } from './profiles.ts'
-import { reportKept } from './report-sign-in.ts'
+import { reportKept, reportOther } from './report-sign-in.ts'
 import type { Issued } from './token-call.ts'
+import { waitForTurn } from './wait-for-turn.ts'
 
 /** A sign-in that one process began and another will end. Holds secrets: its file is this user's alone. */
 interface PendingLogin {
@@ -68,16 +69,24 @@ export async function beginLater(
   return exitCode.ok
 }
 
-/** The second half: waits for the person, or reads from stdin the address that the browser ended at. */
-export async function finishLater(id: string, { place, terminal, json, signal }: LaterDeps): Promise<number> {
-  const pending = readPending(place, id)
-  if (pending === null)
-    throw new UsageError(`there is no sign-in ${idForm.test(id) ? id : 'of this name'} under way: begin one with sallyport login --no-wait`)
-  const { chosen, store } = pending
-  if (pending.until <= Date.now()) {
-    removePrivate(fileOf(place, id))
-    throw new CommandError('the time for this sign-in is over: begin again with sallyport login --no-wait', exitCode.timedOut)
+/**
+ * The second half: waits for the person, or reads from stdin the address that the browser ended at. A second one beside it,
+ * as of a program that did not wait for the first one's end, takes what came of that.
+ */
+export async function finishLater(id: string, deps: LaterDeps & { readonly lifeMs: number }): Promise<number> {
+  const { place, terminal, json } = deps
+  const { chosen } = requirePending(place, id)
+  const lock = await waitForTurn(join(stateFolder(place), `resume-${id}.lock`), { ...deps, chosen })
+  if (lock === null) return reportOther(chosen, place, terminal, json)
+  try {
+    return await finish(id, requirePending(place, id), deps)
+  } finally {
+    lock.release()
   }
+}
+
+async function finish(id: string, pending: PendingLogin, { place, terminal, json, signal }: LaterDeps): Promise<number> {
+  const { chosen, store } = pending
   const server = await discover(chosen.gateway, signal)
   const issued = await obtain(server, pending, signal).catch(error => {
     // Refused for good; what merely took too long can be resumed once more.
@@ -88,6 +97,16 @@ export async function finishLater(id: string, { place, terminal, json, signal }:
   const secrets = openPlace(store, place, callProgram)
   reportKept(await keepSignIn(issued, { server, chosen, place, secrets, now: Date.now }), chosen, secrets, terminal, json)
   return exitCode.ok
+}
+
+/** @throws {UsageError} when there is none; {CommandError} 5 when its time is over */
+function requirePending(place: Place, id: string): PendingLogin {
+  const pending = readPending(place, id)
+  if (pending === null)
+    throw new UsageError(`there is no sign-in ${idForm.test(id) ? id : 'of this name'} under way: begin one with sallyport login --no-wait`)
+  if (pending.until > Date.now()) return pending
+  removePrivate(fileOf(place, id))
+  throw new CommandError('the time for this sign-in is over: begin again with sallyport login --no-wait', exitCode.timedOut)
 }
 
 async function obtain(server: AuthorizationServer, { device, attempt }: PendingLogin, signal: AbortSignal): Promise<Issued> {
