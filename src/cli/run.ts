@@ -1,6 +1,6 @@
 import { ConfigError } from '../config/mistakes.ts'
 import { version } from '../ops/version.ts'
-import { type Command, CommandError, exitCode, type Terminal, UsageError } from './terminal.ts'
+import { type Command, CommandError, exitCode, isUsageError, type Terminal, UsageError } from './terminal.ts'
 import { usageOf } from './usage.ts'
 
 // Each is imported when it is asked for: `keys generate` starts without the schema, `config` without the gateway.
@@ -68,11 +68,10 @@ function complain(error: unknown, terminal: Terminal): number {
     terminal.remark(`sallyport: ${error.message}`)
     return error.exitCode
   }
-  const code = 'code' in error ? String(error.code) : ''
-  if (error instanceof UsageError || code.startsWith('ERR_PARSE_ARGS_')) {
+  if (isUsageError(error)) {
     terminal.remark(`sallyport: ${error.message}`)
     return exitCode.usageOrConfig
   }
-  terminal.remark(`sallyport: ${code === '' ? error.stack : error.message}`)
+  terminal.remark(`sallyport: ${'code' in error ? error.message : error.stack}`)
   return exitCode.other
 }

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util'
 import { type AdminClient, adminOptions, openAdmin } from './admin-client.ts'
+import { withJsonErrors } from './native/json-answer.ts'
 import { openOwnSessions } from './native/own-sessions.ts'
 import { gatewayOptions } from './native/profiles.ts'
 import { sessionTable } from './session-table.ts'
@@ -9,23 +10,25 @@ const userOptions = { ...gatewayOptions, ...adminOptions, provider: { type: 'str
 const user = '--provider P --sub S'
 
 /** `sallyport sessions ls`: one's own sessions, or as an administrator a user's, as a table or as the gateway says it. */
-export async function listSessions(args: readonly string[], terminal: Terminal): Promise<number> {
-  const { values } = parseArgs({
-    args: [...args],
-    options: { ...userOptions, json: { type: 'boolean', default: false } },
-  })
-  const admin = adminOf(values, terminal)
-  const query = userQuery(values)
-  if (admin !== null && query === null) throw new UsageError(`whose sessions? Give ${user}`)
+export function listSessions(args: readonly string[], terminal: Terminal): Promise<number> {
+  return withJsonErrors(args, terminal, async () => {
+    const { values } = parseArgs({
+      args: [...args],
+      options: { ...userOptions, json: { type: 'boolean', default: false } },
+    })
+    const admin = adminOf(values, terminal)
+    const query = userQuery(values)
+    if (admin !== null && query === null) throw new UsageError(`whose sessions? Give ${user}`)
 
-  const { body, at } = await (admin?.call('GET', `/admin/sessions${query}`) ?? (await openOwnSessions(values, terminal)).list())
-  const table = sessionTable(body, at)
-  if (table === null) throw new CommandError('the answer is not a list of sessions: is this a gateway?', exitCode.other)
-  const [head = '', ...rows] = table
-  if (values.json) printJson(terminal, body)
-  else if (rows.length === 0) terminal.remark('no sessions')
-  else terminal.print([terminal.strong(head), ...rows].join('\n'))
-  return exitCode.ok
+    const { body, at } = await (admin?.call('GET', `/admin/sessions${query}`) ?? (await openOwnSessions(values, terminal)).list())
+    const table = sessionTable(body, at)
+    if (table === null) throw new CommandError('the answer is not a list of sessions: is this a gateway?', exitCode.other)
+    const [head = '', ...rows] = table
+    if (values.json) printJson(terminal, body)
+    else if (rows.length === 0) terminal.remark('no sessions')
+    else terminal.print([terminal.strong(head), ...rows].join('\n'))
+    return exitCode.ok
+  })
 }
 
 /** `sallyport sessions revoke`: ends one session with its children, or all of a user's. */

@@ -19,6 +19,11 @@ export class UsageError extends Error {
   override name = 'UsageError'
 }
 
+/** Whether a command was called wrongly, by our own judgement or that of `parseArgs`. */
+export function isUsageError(error: Error): boolean {
+  return error instanceof UsageError || ('code' in error && String(error.code).startsWith('ERR_PARSE_ARGS_'))
+}
+
 /** Contract.md section 11. */
 export const exitCode = {
   ok: 0,
@@ -55,7 +60,15 @@ export function openTerminal(): Terminal {
   }
 }
 
-/** As {@link Terminal.print}, for programs. */
+/**
+ * As {@link Terminal.print}, for programs. People see it as well, and servers wrote parts of it: what steers a terminal
+ * stands there escaped, which is the same to whoever parses it.
+ */
 export function printJson(terminal: Terminal, value: unknown): void {
-  terminal.print(JSON.stringify(value, null, 2))
+  terminal.print(JSON.stringify(value, null, 2).replace(/(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, escapeJson))
+}
+
+/** In UTF-16, as JSON escapes. */
+function escapeJson(text: string): string {
+  return Array.from({ length: text.length }, (_, at) => `\\u${text.charCodeAt(at).toString(16).padStart(4, '0')}`).join('')
 }

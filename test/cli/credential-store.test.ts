@@ -109,7 +109,7 @@ describe('credentials in files', () => {
     const folder = join(makeFolder(t), 'credentials')
     writeFileSync(folder, 'a file in its place')
 
-    await assert.rejects(saveCredential(createFilePlace(folder), holder, credential), { name: 'CommandError', exitCode: 7 })
+    await assert.rejects(saveCredential(createFilePlace(folder), holder, credential), { name: 'PlaceError', exitCode: 7 })
   })
 })
 

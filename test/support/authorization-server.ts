@@ -21,6 +21,8 @@ export interface Script {
   session?: Answer
   /** Of /auth/sessions and what is under it; `code` stands in Sallyport-Error too. */
   sessions?: Answer
+  /** Of a device that begins. */
+  deviceAuthorization?: Answer
   /** What it says of the interval for asking, seconds. */
   interval?: number
   /** Where /away leads. */
@@ -72,6 +74,7 @@ export async function startAuthorizationServer(t: TestContext, script: Script = 
     if (path === '/auth/session') return script.session ?? [200, session()]
     if (path.startsWith('/auth/sessions')) return script.sessions ?? [200, { sessions: [] }]
     if (path !== '/oauth/device_authorization') return [404, {}]
+    if (script.deviceAuthorization !== undefined) return script.deviceAuthorization
     const { interval = 1 } = script
     return [
       200,

@@ -27,17 +27,23 @@ export interface AuthorizationServer {
 export async function discover(gateway: string, signal?: AbortSignal): Promise<AuthorizationServer> {
   const options = signal === undefined ? {} : { signal }
   const resource = await callGateway(`${gateway}/.well-known/oauth-protected-resource`, options)
+  assertNotBusy(gateway, resource)
   const issuer = resource.status === 200 ? (list(resource.body.authorization_servers)[0] ?? gateway) : gateway
   if (typeof issuer !== 'string' || httpsProblem(issuer) !== null || URL.parse(issuer)?.origin !== issuer)
     throw doesNotFit(`${gateway} names the issuer ${printable(String(issuer))}`)
 
   const metadata = await callGateway(`${issuer}/.well-known/oauth-authorization-server`, options)
   if (metadata.status === 200 && 'issuer' in metadata.body) return readMetadata(metadata, issuer)
-  if (metadata.status >= 500) throw new CommandError(`${issuer} cannot answer now (${metadata.status}): try again`, exitCode.unreachable)
+  assertNotBusy(issuer, metadata)
   throw new CommandError(
     `${issuer} offers no sign-in to programs: is it the gateway's address, and is \`native\` in its configuration?`,
     exitCode.other,
   )
+}
+
+/** What is refused for the moment says nothing of what is offered. */
+function assertNotBusy(origin: string, { status }: Answer): void {
+  if (status >= 500 || status === 429) throw new CommandError(`${origin} cannot answer now (${status}): try again`, exitCode.unreachable)
 }
 
 /** @param expected the issuer as it was asked: another one would be somebody else's answer (RFC 8414 §3.3) */

@@ -25,24 +25,39 @@ export function openPlace(kind: StoreKind, place: Place, call: CallProgram): Sec
   return place.platform === 'win32' ? createWindowsKeychain(call, folder) : createLinuxKeychain(call)
 }
 
-/** @throws {CommandError} 7 when the place cannot be read */
+/** A place that could not be used. */
+export class PlaceError extends CommandError {
+  override name = 'PlaceError'
+  /** Whether there is no such place on this machine. */
+  readonly isAbsent: boolean
+
+  constructor(message: string, isAbsent: boolean) {
+    super(message, exitCode.notStored)
+    this.isAbsent = isAbsent
+  }
+}
+
+/** @throws {PlaceError} when the place cannot be read, or what it has was not kept whole */
 export async function loadCredential(place: SecretPlace, holder: Holder): Promise<StoredCredential | null> {
   const text = await place.load(accountOf(holder)).catch(error => Promise.reject(notUsable(error)))
-  const credential = text === null ? null : parseCredential(text)
+  if (text === null) return null
+  const credential = parseCredential(text)
+  if (credential === null)
+    throw new PlaceError(`what is kept in ${place.description} is not whole: run sallyport login, which replaces it`, false)
   // Read from a shared keychain, it must still be what was asked for: a handle goes to its own gateway only (NHI-08).
-  return credential?.gateway === holder.gateway ? credential : null
+  return credential.gateway === holder.gateway ? credential : null
 }
 
 /**
  * Stores a credential and reads it back: some keychains report a write that they lost.
  *
- * @throws {CommandError} 7 when it is not there afterwards
+ * @throws {PlaceError} when it is not there afterwards
  */
 export async function saveCredential(place: SecretPlace, holder: Holder, credential: StoredCredential): Promise<void> {
   await saveAndCompare(place, accountOf(holder), formatCredential(credential)).catch(error => Promise.reject(notUsable(error)))
 }
 
-/** @returns whether there was one. @throws {CommandError} 7 when it could not be removed */
+/** @returns whether there was one. @throws {PlaceError} when it could not be removed */
 export async function removeCredential(place: SecretPlace, holder: Holder): Promise<boolean> {
   return place.remove(accountOf(holder)).catch(error => Promise.reject(notUsable(error)))
 }
@@ -51,7 +66,7 @@ export async function removeCredential(place: SecretPlace, holder: Holder): Prom
  * Finds the place for a new credential, and tries it before anybody is asked to sign in.
  *
  * @param wanted undefined: the keychain where there is one, else files, of which `announce` tells
- * @throws {CommandError} 7 when it cannot be used; a locked keychain is never replaced by a file in silence
+ * @throws {PlaceError} when it cannot be used; a locked keychain is never replaced by a file in silence
  */
 export async function choosePlace(
   wanted: StoreKind | undefined,
@@ -95,5 +110,5 @@ function accountOf({ gateway, profile }: Holder): string {
 function notUsable(error: unknown): unknown {
   if (!(error instanceof StoreTrouble)) return error
   const advice = error.obstacle === 'other' ? '' : ', or use --store file'
-  return new CommandError(`${error.message}${advice}`, exitCode.notStored)
+  return new PlaceError(`${error.message}${advice}`, error.obstacle === 'absent')
 }

@@ -80,7 +80,7 @@ export async function pollDevice(
   throw new CommandError('nobody signed in before the code ran out: run it again (expired_token)', exitCode.timedOut)
 }
 
-/** At least one second: what is polled without a pause is an attack. */
+/** At least one second, as what is polled without a pause is an attack; and an hour at most, as timers end where years begin. */
 function seconds(value: unknown, byDefault: number): number {
-  return (typeof value === 'number' && value >= 1 ? value : byDefault) * 1000
+  return (typeof value === 'number' && value >= 1 ? Math.min(value, 3600) : byDefault) * 1000
 }

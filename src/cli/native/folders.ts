@@ -1,5 +1,6 @@
-import { homedir } from 'node:os'
-import { join } from 'node:path'
+import { homedir, userInfo } from 'node:os'
+import { isAbsolute, join } from 'node:path'
+import { CommandError, exitCode } from '../terminal.ts'
 
 /** Where the person's own files are: what the machine is, its variables, and the home folder. */
 export interface Place {
@@ -10,7 +11,27 @@ export interface Place {
 
 /** The place of this process. */
 export function herePlace(env: NodeJS.ProcessEnv): Place {
-  return { platform: process.platform, env, home: homedir() }
+  // Not asked for where variables name all that is needed: an account made for a container may have none.
+  return {
+    platform: process.platform,
+    env,
+    get home() {
+      return ownHome()
+    },
+  }
+}
+
+/** Never the working directory, as which an empty HOME would be taken. */
+function ownHome(): string {
+  for (const find of [homedir, () => userInfo().homedir]) {
+    try {
+      const home = find()
+      if (isAbsolute(home)) return home
+    } catch {
+      // The system knows of no such user.
+    }
+  }
+  throw new CommandError('this user has no home folder to keep anything in: set HOME', exitCode.notStored)
 }
 
 /** The folder for the profiles, which hold no secret. */

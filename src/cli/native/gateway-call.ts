@@ -21,6 +21,8 @@ export interface CallOptions {
 
 // Longer than a gateway takes whose IdP is slow to answer (5 s).
 const timeoutMs = 15_000
+// Far more than the longest list of sessions.
+const maxBodyBytes = 4 * 1024 * 1024
 
 /**
  * Calls the gateway once. A redirect is not followed: what is sent is for this address.
@@ -44,11 +46,24 @@ export async function callGateway(url: string, options: CallOptions = {}): Promi
       signal: signal === undefined ? timeout : AbortSignal.any([timeout, signal]),
       ...(form === undefined ? {} : { body: new URLSearchParams(form) }),
     })
-    return { status: response.status, headers: response.headers, body: parseObject(await response.text()) }
+    return { status: response.status, headers: response.headers, body: parseObject(await readText(response)) }
   } catch (error) {
     if (signal?.aborted === true) throw signal.reason
+    if (error instanceof CommandError) throw error
     throw new CommandError(`${new URL(url).origin} cannot be reached: ${describeTrouble(error)}`, exitCode.unreachable)
   }
+}
+
+async function readText({ body, url }: Response): Promise<string> {
+  const chunks: Uint8Array[] = []
+  let bytes = 0
+  for await (const chunk of body ?? []) {
+    bytes += chunk.length
+    if (bytes > maxBodyBytes)
+      throw new CommandError(`${new URL(url).origin} answers with more than 4 MiB, as no gateway does`, exitCode.unreachable)
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString('utf8')
 }
 
 /** A text of the answer; empty when it is missing or something else. */

@@ -1,7 +1,7 @@
 import { CommandError, exitCode, UsageError } from '../terminal.ts'
 import { callProgram } from './call-program.ts'
 import { isHandle } from './credential.ts'
-import { loadCredential, openPlace } from './credential-store.ts'
+import { loadCredential, openPlace, PlaceError } from './credential-store.ts'
 import type { Place } from './folders.ts'
 import { type Chosen, chooseGateway } from './profiles.ts'
 import type { SecretPlace } from './secret-place.ts'
@@ -47,10 +47,11 @@ export async function findStored(chosen: Chosen, place: Place): Promise<{ readon
       const credential = await loadCredential(from, chosen)
       if (credential !== null) return { held: { ...credential, profile: chosen.profile, storedIn: from.description }, from }
     } catch (error) {
-      trouble = error
+      // A place that this machine does not have has nothing, unless the profile says so.
+      if (chosen.store !== null || !(error instanceof PlaceError) || !error.isAbsent) trouble ??= error
     }
   }
-  if (trouble !== null && chosen.store !== null) throw trouble
+  if (trouble !== null) throw trouble
   return null
 }
 

@@ -6,19 +6,17 @@ import { discover } from './authorization-server.ts'
 import { callProgram } from './call-program.ts'
 import { choosePlace, lockNameOf, openPlace, type StoreKind } from './credential-store.ts'
 import { systemClock } from './device-flow.ts'
-import { herePlace, type Place, stateFolder } from './folders.ts'
-import { findStored } from './held.ts'
+import { herePlace, stateFolder } from './folders.ts'
 import { withInterrupts } from './interrupts.ts'
 import { withJsonErrors } from './json-answer.ts'
 import { keepSignIn } from './keep-sign-in.ts'
-import { type LoginLock, systemLockDeps, takeLock } from './login-lock.ts'
 import { openBrowser } from './open-browser.ts'
 import { beginLater, finishLater } from './pending-login.ts'
-import { orNotStored } from './private-files.ts'
-import { type Chosen, chooseGateway, gatewayOptions } from './profiles.ts'
+import { chooseGateway, gatewayOptions } from './profiles.ts'
 import { reportKept, reportOther } from './report-sign-in.ts'
 import { signIn } from './sign-in.ts'
 import { lookAround, whyNoBrowser } from './surroundings.ts'
+import { waitForTurn } from './wait-for-turn.ts'
 
 const options = {
   ...gatewayOptions,
@@ -35,16 +33,16 @@ const options = {
 
 /** `sallyport login`: signs in, and keeps the handle. */
 export async function login(args: readonly string[], terminal: Terminal): Promise<number> {
-  const { values } = parseArgs({ args: [...args], options })
-  const [port, store, timeoutMs] = [readPort(values.port), readStore(values.store), readTimeout(values.timeout)]
-  if (values.resume !== undefined && values['no-wait'])
-    throw new UsageError('--no-wait begins a sign-in, and --resume ends it: give one of them')
-  const place = herePlace(terminal.env)
+  return withJsonErrors(args, terminal, async () => {
+    const { values } = parseArgs({ args: [...args], options })
+    const [port, store, timeoutMs] = [readPort(values.port), readStore(values.store), readTimeout(values.timeout)]
+    if (values.resume !== undefined && values['no-wait'])
+      throw new UsageError('--no-wait begins a sign-in, and --resume ends it: give one of them')
+    const place = herePlace(terminal.env)
 
-  return withJsonErrors(values.json, terminal, () =>
-    withInterrupts(async interrupted => {
+    return withInterrupts(async interrupted => {
       const signal = AbortSignal.any([interrupted, timeoutOf(timeoutMs)])
-      if (values.resume !== undefined) return finishLater(values.resume, { place, terminal, json: values.json, signal })
+      if (values.resume !== undefined) return finishLater(values.resume, { place, terminal, json: values.json, lifeMs: timeoutMs, signal })
       const chosen = chooseGateway(values, place)
       if ((terminal.env.SALLYPORT_TOKEN ?? '') !== '')
         terminal.remark('SALLYPORT_TOKEN is set: other commands use it, and not what this sign-in gives, until it is unset.')
@@ -52,8 +50,7 @@ export async function login(args: readonly string[], terminal: Terminal): Promis
       if (values['no-wait'])
         return beginLater({ chosen, store: secrets.kind, scope: values.scope, place, terminal, json: values.json, signal })
 
-      const startedAt = Date.now()
-      const lock = await waitForTurn(chosen, place, timeoutMs, terminal, signal, startedAt)
+      const lock = await waitForTurn(join(stateFolder(place), lockNameOf(chosen)), { chosen, place, terminal, lifeMs: timeoutMs, signal })
       if (lock === null) return reportOther(chosen, place, terminal, values.json)
       try {
         const server = await discover(chosen.gateway, signal)
@@ -86,38 +83,8 @@ export async function login(args: readonly string[], terminal: Terminal): Promis
       } finally {
         lock.release()
       }
-    }),
-  )
-}
-
-/**
- * Waits while another process signs in to the same gateway: two tabs would ask the person the same.
- *
- * @returns null when that one has succeeded
- */
-async function waitForTurn(
-  chosen: Chosen,
-  place: Place,
-  lifeMs: number,
-  terminal: Terminal,
-  signal: AbortSignal,
-  startedAt: number,
-): Promise<LoginLock | null> {
-  const file = join(stateFolder(place), lockNameOf(chosen))
-  let said = ''
-  for (;;) {
-    const taken = orNotStored(stateFolder(place), () => takeLock(file, lifeMs, systemLockDeps))
-    if ('release' in taken) {
-      const found = said === '' ? null : await findStored(chosen, place)
-      if (found === null || (found.held.obtainedAt ?? 0) < startedAt) return taken
-      taken.release()
-      return null
-    }
-    const say = `Another sallyport login waits for the same sign-in (process ${taken.pid}).${taken.say === '' ? '' : ` It says:\n${taken.say}`}`
-    if (say !== said) terminal.remark(say)
-    said = say
-    await systemClock.sleep(300, signal)
-  }
+    })
+  })
 }
 
 function timeoutOf(ms: number): AbortSignal {

@@ -14,11 +14,11 @@ import { revokeHandle } from './token-call.ts'
  * gateway could not be told, that is said, and the exit code is its own.
  */
 export async function logout(args: readonly string[], terminal: Terminal): Promise<number> {
-  const { values } = parseArgs({ args: [...args], options: { ...gatewayOptions, json: { type: 'boolean', default: false } } })
   const place = herePlace(terminal.env)
   if ((terminal.env.SALLYPORT_TOKEN ?? '') !== '') terminal.remark('SALLYPORT_TOKEN is still set: what it holds is not ended.')
 
-  return withJsonErrors(values.json, terminal, async () => {
+  return withJsonErrors(args, terminal, async () => {
+    const { values } = parseArgs({ args: [...args], options: { ...gatewayOptions, json: { type: 'boolean', default: false } } })
     const chosen = chooseGateway(values, place)
     const found = await findStored(chosen, place)
     if (found === null) {

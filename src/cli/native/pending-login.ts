@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { printable } from '../../config/mistakes.ts'
 import { isoTime } from '../../http/iso-time.ts'
 import { CommandError, exitCode, printJson, type Terminal, UsageError } from '../terminal.ts'
 import { type AuthorizationAttempt, beginElsewhere, isOurs, redeem } from './authorization.ts'
@@ -16,8 +17,9 @@ import { listenOnLoopback } from './loopback.ts'
 import { readPasted } from './pasted.ts'
 import { orNotStored, readPrivate, removePrivate, writePrivate } from './private-files.ts'
 import type { Chosen } from './profiles.ts'
-import { reportKept } from './report-sign-in.ts'
+import { reportKept, reportOther } from './report-sign-in.ts'
 import type { Issued } from './token-call.ts'
+import { waitForTurn } from './wait-for-turn.ts'
 
 /** A sign-in that one process began and another will end. Holds secrets: its file is this user's alone. */
 interface PendingLogin {
@@ -61,21 +63,30 @@ export async function beginLater(
   const next = `sallyport login --resume ${id}`
   const ask = { verification_uri: device?.verificationUri ?? attempt?.url, ...(device === null ? {} : { user_code: device.userCode }) }
   if (json) printJson(terminal, { status: 'action_required', ...ask, expires_at: isoTime(until), login_id: id, next })
-  else if (device !== null) terminal.print(`Open ${device.verificationUri} and enter ${device.userCode}\nThen: ${next}`)
+  else if (device !== null)
+    terminal.print(`Open ${printable(device.verificationUri)} and enter ${printable(device.userCode)}\nThen: ${next}`)
   else terminal.print(`Open ${ask.verification_uri}\nThen give the address that it ends at, on stdin, to: ${next}`)
   return exitCode.ok
 }
 
-/** The second half: waits for the person, or reads from stdin the address that the browser ended at. */
-export async function finishLater(id: string, { place, terminal, json, signal }: LaterDeps): Promise<number> {
-  const pending = readPending(place, id)
-  if (pending === null)
-    throw new UsageError(`there is no sign-in ${idForm.test(id) ? id : 'of this name'} under way: begin one with sallyport login --no-wait`)
-  const { chosen, store } = pending
-  if (pending.until <= Date.now()) {
-    removePrivate(fileOf(place, id))
-    throw new CommandError('the time for this sign-in is over: begin again with sallyport login --no-wait', exitCode.timedOut)
+/**
+ * The second half: waits for the person, or reads from stdin the address that the browser ended at. A second one beside it,
+ * as of a program that did not wait for the first one's end, takes what came of that.
+ */
+export async function finishLater(id: string, deps: LaterDeps & { readonly lifeMs: number }): Promise<number> {
+  const { place, terminal, json } = deps
+  const { chosen } = requirePending(place, id)
+  const lock = await waitForTurn(join(stateFolder(place), `resume-${id}.lock`), { ...deps, chosen })
+  if (lock === null) return reportOther(chosen, place, terminal, json)
+  try {
+    return await finish(id, requirePending(place, id), deps)
+  } finally {
+    lock.release()
   }
+}
+
+async function finish(id: string, pending: PendingLogin, { place, terminal, json, signal }: LaterDeps): Promise<number> {
+  const { chosen, store } = pending
   const server = await discover(chosen.gateway, signal)
   const issued = await obtain(server, pending, signal).catch(error => {
     // Refused for good; what merely took too long can be resumed once more.
@@ -86,6 +97,16 @@ export async function finishLater(id: string, { place, terminal, json, signal }:
   const secrets = openPlace(store, place, callProgram)
   reportKept(await keepSignIn(issued, { server, chosen, place, secrets, now: Date.now }), chosen, secrets, terminal, json)
   return exitCode.ok
+}
+
+/** @throws {UsageError} when there is none; {CommandError} 5 when its time is over */
+function requirePending(place: Place, id: string): PendingLogin {
+  const pending = readPending(place, id)
+  if (pending === null)
+    throw new UsageError(`there is no sign-in ${idForm.test(id) ? id : 'of this name'} under way: begin one with sallyport login --no-wait`)
+  if (pending.until > Date.now()) return pending
+  removePrivate(fileOf(place, id))
+  throw new CommandError('the time for this sign-in is over: begin again with sallyport login --no-wait', exitCode.timedOut)
 }
 
 async function obtain(server: AuthorizationServer, { device, attempt }: PendingLogin, signal: AbortSignal): Promise<Issued> {
@@ -115,10 +136,16 @@ async function beginUnheard(
   throw new CommandError(`${why}: run sallyport login, without --no-wait, where your browser is`, exitCode.denied)
 }
 
+/** @returns null for what is none of ours, or not whole. @throws {CommandError} 7 */
 function readPending(place: Place, id: string): PendingLogin | null {
   if (!idForm.test(id)) return null
-  const text = readPrivate(fileOf(place, id))
-  return text === null ? null : (JSON.parse(text) as PendingLogin)
+  const text = orNotStored(folderOf(place), () => readPrivate(fileOf(place, id)))
+  try {
+    const pending = JSON.parse(text ?? 'null') as PendingLogin | null
+    return typeof pending?.until === 'number' ? pending : null
+  } catch {
+    return null
+  }
 }
 
 /** Sign-ins that nobody came back to hold codes, if dead ones. */
@@ -126,7 +153,7 @@ function forgetOld(place: Place): void {
   mkdirSync(folderOf(place), { recursive: true, mode: 0o700 })
   for (const id of readdirSync(folderOf(place)).filter(name => idForm.test(name))) {
     const pending = readPending(place, id)
-    if (pending !== null && pending.until <= Date.now()) removePrivate(fileOf(place, id))
+    if (pending === null || pending.until <= Date.now()) removePrivate(fileOf(place, id))
   }
 }
 

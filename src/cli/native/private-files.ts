@@ -19,6 +19,8 @@ import { CommandError, exitCode } from '../terminal.ts'
 
 // Windows has no modes, owners or O_NOFOLLOW of this kind: there the profile folder's own access list does it.
 const noFollow = constants.O_NOFOLLOW ?? 0
+// A pipe is no file, and to open one would wait for its other end.
+const noWait = constants.O_NONBLOCK ?? 0
 const ownUser = process.getuid?.()
 
 /** A file that others could read, own or replace. The sentence says what to do. */
@@ -35,7 +37,7 @@ class UnsafeFileError extends Error {
 export function readPrivate(file: string): string | null {
   let descriptor: number
   try {
-    descriptor = openSync(file, constants.O_RDONLY | noFollow)
+    descriptor = openSync(file, constants.O_RDONLY | noFollow | noWait)
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code === 'ENOENT') return null
@@ -120,10 +122,11 @@ const sentences: Readonly<Record<string, string>> = {
   EFBIG: 'this user may write no more',
   EDQUOT: 'the quota of this user is used up',
   EROFS: 'the disk is read-only',
-  EACCES: 'this user may not write there',
-  EPERM: 'this user may not write there',
+  EACCES: 'this user has no right to it',
+  EPERM: 'this user has no right to it',
   ENOTDIR: 'there is a file in its place, or in that of a folder above it',
   EEXIST: 'there is a file in its place',
+  EISDIR: 'there is a folder in its place',
 }
 
 function assertOurs(path: string, found: Stats): void {

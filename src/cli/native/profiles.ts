@@ -25,13 +25,13 @@ export interface Chosen {
 /**
  * Decides which gateway is meant: `--gateway`, else SALLYPORT_GATEWAY, else the profile's.
  *
- * @throws {UsageError} when none is, or it is no address that a credential may travel to
+ * @throws {UsageError} when none is, or it is no address that a credential may travel to; {CommandError} 7
  */
 export function chooseGateway(given: { readonly gateway?: string; readonly profile?: string }, place: Place): Chosen {
   const profile = given.profile ?? 'default'
   if (!/^[A-Za-z0-9][\w.-]{0,63}$/.test(profile)) throw new UsageError('--profile is a name of letters, digits, dots and dashes')
   const known = readProfiles(place)[profile]
-  const named = given.gateway ?? place.env.SALLYPORT_GATEWAY ?? known?.gateway
+  const named = given.gateway ?? (place.env.SALLYPORT_GATEWAY || known?.gateway)
   if (named === undefined || named === '') {
     throw new UsageError(
       `which gateway? Give --gateway URL, or set SALLYPORT_GATEWAY${given.profile === undefined ? '' : `: there is no profile ${profile}`}`,
@@ -48,7 +48,7 @@ export function rememberProfile(name: string, profile: Profile, place: Place): v
 }
 
 function readProfiles(place: Place): Readonly<Record<string, Profile>> {
-  const text = readConfig(fileOf(place))
+  const text = orNotStored(fileOf(place), () => readConfig(fileOf(place)))
   if (text === null) return {}
   try {
     const { profiles } = JSON.parse(text) as { profiles?: Record<string, Partial<Profile>> }

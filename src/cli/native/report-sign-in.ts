@@ -2,7 +2,7 @@ import { isoTime } from '../../http/iso-time.ts'
 import { exitCode, printJson, type Terminal } from '../terminal.ts'
 import { displayable } from './displayable.ts'
 import type { Place } from './folders.ts'
-import { findHeld } from './held.ts'
+import { findStored, loginNeeded } from './held.ts'
 import type { Kept } from './keep-sign-in.ts'
 import type { Chosen } from './profiles.ts'
 import type { SecretPlace } from './secret-place.ts'
@@ -28,9 +28,10 @@ export function reportKept({ credential, who }: Kept, chosen: Chosen, secrets: S
   terminal.print(`Signed in to ${chosen.gateway}${name} until ${localTime(expiresAt)}. Stored in: ${secrets.description}.`)
 }
 
-/** Says that another process has signed in meanwhile. */
+/** Says that another process has signed in meanwhile, whatever SALLYPORT_TOKEN holds. */
 export async function reportOther(chosen: Chosen, place: Place, terminal: Terminal, json: boolean): Promise<number> {
-  const held = await findHeld(chosen, place, Date.now())
+  const held = (await findStored(chosen, place))?.held
+  if (held === undefined) throw loginNeeded(`not signed in to ${chosen.gateway}`, chosen)
   const expiresAt = held.expiresAt ?? 0
   if (json) {
     printJson(terminal, {

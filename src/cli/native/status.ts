@@ -14,9 +14,8 @@ const worthSayingMs = 60_000
 
 /** `sallyport status`: who is signed in, for how long, and where the handle is kept. */
 export async function status(args: readonly string[], terminal: Terminal): Promise<number> {
-  const { values } = parseArgs({ args: [...args], options: { ...gatewayOptions, json: { type: 'boolean', default: false } } })
-
-  return withJsonErrors(values.json, terminal, async () => {
+  return withJsonErrors(args, terminal, async () => {
+    const { values } = parseArgs({ args: [...args], options: { ...gatewayOptions, json: { type: 'boolean', default: false } } })
     const held = await findHeld(values, herePlace(terminal.env), Date.now())
     const who = await askWho(held, Date.now)
     if (who === null) throw loginNeeded(`the session at ${held.gateway} has ended`, held)

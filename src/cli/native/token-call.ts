@@ -7,6 +7,9 @@ import { type Answer, callGateway, textOf } from './gateway-call.ts'
 /** The built-in client: `native.clients.cli` of the gateway's configuration. */
 export const clientId = 'cli'
 
+/** How long anything of a gateway may live: a hundred years, which a calendar can still name. */
+export const longestSeconds = 3_155_760_000
+
 /** What the token endpoint gave. */
 export interface Issued {
   readonly handle: string
@@ -38,7 +41,8 @@ export async function requestToken(
   if (answer.status !== 200) throw oauthError(answer, server.issuer)
   const handle = textOf(answer.body, 'access_token')
   const expiresInSeconds = answer.body.expires_in
-  if (!isHandle(handle) || textOf(answer.body, 'token_type').toLowerCase() !== 'bearer' || typeof expiresInSeconds !== 'number')
+  const isBearer = textOf(answer.body, 'token_type').toLowerCase() === 'bearer'
+  if (!isHandle(handle) || !isBearer || typeof expiresInSeconds !== 'number' || expiresInSeconds < 0 || expiresInSeconds > longestSeconds)
     throw new CommandError(`${server.issuer} answers with something that is no handle`, exitCode.other)
   return { handle, scope: textOf(answer.body, 'scope'), expiresInSeconds }
 }

@@ -8,9 +8,8 @@ import { gatewayOptions } from './profiles.ts'
 
 /** `sallyport token`: prints the handle, for a script. Asks nobody. */
 export async function token(args: readonly string[], terminal: Terminal): Promise<number> {
-  const { values } = parseArgs({ args: [...args], options: { ...gatewayOptions, json: { type: 'boolean', default: false } } })
-
-  return withJsonErrors(values.json, terminal, async () => {
+  return withJsonErrors(args, terminal, async () => {
+    const { values } = parseArgs({ args: [...args], options: { ...gatewayOptions, json: { type: 'boolean', default: false } } })
     const { gateway, handle, scope, expiresAt } = await findHeld(values, herePlace(terminal.env), Date.now())
     if (values.json) printJson(terminal, { gateway, token: handle, scope, expires_at: expiresAt === null ? null : isoTime(expiresAt) })
     else terminal.print(handle)

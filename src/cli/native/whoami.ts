@@ -2,6 +2,7 @@ import { CommandError, exitCode } from '../terminal.ts'
 import { discover } from './authorization-server.ts'
 import { callGateway, textOf } from './gateway-call.ts'
 import type { Held } from './held.ts'
+import { longestSeconds } from './token-call.ts'
 
 /** Who a handle stands for, as GET /auth/session says it (contract.md section 5). */
 export interface Who {
@@ -74,5 +75,6 @@ function callsOf({ remaining_calls: remaining, max_calls: max }: Readonly<Record
 
 function secondsOf(body: Readonly<Record<string, unknown>>, name: string): number {
   const value = body[name]
-  return typeof value === 'number' ? value * 1000 : 0
+  // Nothing that a calendar cannot name.
+  return typeof value === 'number' ? Math.min(Math.max(value, 0), longestSeconds) * 1000 : 0
 }
