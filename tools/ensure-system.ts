@@ -1,4 +1,4 @@
-import { spawnSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { accessSync, constants, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
@@ -41,14 +41,41 @@ if (missing.length > 0) {
     process.exitCode = 2
   }
 }
+const tooOld = kubectlProblem()
+if (tooOld !== null && process.exitCode === undefined) {
+  console.error(tooOld)
+  process.exitCode = 2
+}
+
+/** What is wrong with the kubectl that is there, if anything: its package in Debian 12 is years older than what `k8s/` is written for. */
+function kubectlProblem(): string | null {
+  const oldest = 27
+  let minor: number
+  try {
+    const said = execFileSync('kubectl', ['version', '--client', '-o', 'json'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
+    const { clientVersion } = JSON.parse(said) as { clientVersion: { minor: string } }
+    minor = Number.parseInt(clientVersion.minor, 10)
+  } catch {
+    // None at all is told above.
+    return isExecutableAnywhere('kubectl') ? 'kubectl does not say its version: is it the program of Kubernetes?' : null
+  }
+  if (minor >= oldest) return null
+  return [
+    `The kubectl that is installed is 1.${minor}; the tests need 1.${oldest} or newer.`,
+    "Debian 13 has one in its package kubernetes-client; Debian 12's is too old, and Ubuntu has none but a snap:",
+    '  sudo snap install kubectl --classic',
+    'or put a newer kubectl first on your PATH: https://kubernetes.io/docs/tasks/tools/',
+  ].join('\n')
+}
 
 function isInstalled(program: Program): boolean {
+  return program.commands.some(command => (command.includes('/') ? isExecutable(command) : isExecutableAnywhere(command)))
+}
+
+function isExecutableAnywhere(command: string): boolean {
   // Debian keeps servers in sbin, which is not on every user's PATH.
   const folders = [...(process.env.PATH ?? '').split(':'), '/usr/local/sbin', '/usr/sbin', '/sbin']
-  return program.commands.some(command => {
-    if (command.includes('/')) return isExecutable(command)
-    return command !== '' && folders.some(folder => isExecutable(join(folder, command)))
-  })
+  return command !== '' && folders.some(folder => isExecutable(join(folder, command)))
 }
 
 function isExecutable(file: string): boolean {
