@@ -13,6 +13,7 @@ import {
   type Timeouts,
   tombstoneLifeMs,
 } from './deadlines.ts'
+import { createFamilyEndings, type FamilyEndings } from './family-endings.ts'
 import {
   type Delegation,
   type OpenedFamily,
@@ -46,7 +47,7 @@ export function isOver(family: FamilyState): boolean {
 }
 
 /** Families: a session, its grant's tokens, and all that is done to them. Every method may throw `store_unavailable`. */
-export interface Families {
+export interface Families extends FamilyEndings {
   /** Begins a session under a credential that was never used; false when one of this id is, or was, there. */
   create(credential: Credential, signIn: SignIn, beginning: Beginning): Promise<boolean>
   /** Reads the store every time, so an ended session is seen at once; opens only what it has not seen before. */
@@ -70,15 +71,6 @@ export interface Families {
   stepUp(held: Credential, next: Credential, signIn: SignIn): Promise<FamilyState>
   /** Why a family is over, for whoever does not hold it; null when it lives, or nobody remembers. */
   whyEnded(familyId: string): Promise<EndReason | null>
-  /**
-   * Ends the family for who holds the credential.
-   *
-   * @param vaultVersion end only while the vault is still this one
-   * @returns what has ended; null when it was not by this call
-   */
-  end(credential: Credential, reason: EndReason, vaultVersion?: number): Promise<Ended | null>
-  /** Ends the family for who does not hold it, if its record fits. */
-  endUnheld(familyId: string, reason: EndReason, fits: (record: SessionRecord) => boolean): Promise<Ended | null>
 }
 
 export interface FamiliesDeps {
@@ -95,7 +87,7 @@ export interface FamiliesDeps {
   readonly onLapsed: (ended: Ended) => void
 }
 
-/** How often an ending, or a step-up, looks again after somebody else has written. */
+/** How often a step-up looks again after somebody else has written. */
 const mostRounds = 6
 
 export function createFamilies(deps: FamiliesDeps): Families {
@@ -155,36 +147,6 @@ export function createFamilies(deps: FamiliesDeps): Families {
       deps.onLapsed({ sessionId: sessionIdOf(holder), ...ended })
     }, ignore)
     return { state: 'ended', reason }
-  }
-
-  /**
-   * Ends what `open` finds, while it still is what was found: a touch or a renewal may come between, and then it is
-   * looked at again. Renewals for many audiences can come between each time: whoever is told of an ending must be told
-   * the truth, so the last time whatever is there ends. Tokens that were written after the last look are destroyed then,
-   * and not given back.
-   *
-   * @param isBound whether the vault that `open` saw is all that may end
-   */
-  async function endAsRead(
-    familyId: string,
-    member: string,
-    reason: EndReason,
-    open: (records: FamilyRecords) => Omit<Ended, 'sessionId'> | null,
-    isBound = false,
-  ): Promise<Ended | null> {
-    for (let round = 1; round <= mostRounds; round += 1) {
-      const records = await store.readFamily(familyId, member)
-      if (records.session === null || readTombstone(records.session) !== null) return null
-      const found = open(records)
-      if (found === null) return null
-      // The root's record is not at hand where a delegated session was read.
-      const seen = member === rootMember ? records : { vault: records.vault }
-      const expected = round < mostRounds || isBound ? seen : undefined
-      if (!(await store.endFamily(familyId, reason, tombstoneLifeMs, expected))) continue
-      index.remove(familyId, found.record)
-      return { sessionId: sessionIdOf({ familyId, member }), ...found }
-    }
-    return null
   }
 
   return {
@@ -273,27 +235,7 @@ export function createFamilies(deps: FamiliesDeps): Families {
       return session === null ? null : (readTombstone(session) as EndReason | null)
     },
 
-    end(credential, reason, vaultVersion) {
-      return endAsRead(
-        credential.familyId,
-        credential.member,
-        reason,
-        records => {
-          const family = openFamily(sealing, credential, records)
-          if ('failure' in family) return family.failure === 'vault_gone' ? { record: family.record, vault: null } : null
-          const { record, vault } = family.signedIn
-          return vaultVersion === undefined || vault.version === vaultVersion ? { record, vault } : null
-        },
-        vaultVersion !== undefined,
-      )
-    },
-
-    endUnheld(familyId, reason, fits) {
-      return endAsRead(familyId, rootMember, reason, records => {
-        const found = openUnheld(sealing, { familyId, member: rootMember }, records)
-        return typeof found === 'string' || !fits(found.record) ? null : found
-      })
-    },
+    ...createFamilyEndings({ store, sealing, index }),
   }
 }
 
