@@ -48,6 +48,16 @@ describe('a handle on a route', () => {
     assert.ok(!JSON.stringify(seen).includes(handle))
   })
 
+  it('tells its own program which addresses it is limited to', async () => {
+    const resource = `${gateway.origin}/api/notes`
+
+    const limited = await call(gateway, '/auth/session', await handleOf({ resource }))
+    const whole = await call(gateway, '/auth/session', await handleOf())
+
+    assert.deepEqual(limited.body.session.client.resources, [resource])
+    assert.equal('resources' in whole.body.session.client, false)
+  })
+
   it('is taken under any spelling of the scheme, and never handed on by a route that reads no session', async () => {
     const handle = await handleOf()
 
