@@ -8,7 +8,7 @@ import { it } from 'node:test'
 import { createSignedInHome } from '../support/signed-in-home.ts'
 
 for (const input of [[], ['-d', '@-']]) {
-  it(`NHI-08 sallyport curl ${input.join(' ')} sends no handle through a proxy in clear`, async t => {
+  it(`sallyport curl ${input.join(' ')} sends no handle through a proxy in clear`, async t => {
     const { server, home, handle } = await createSignedInHome(t)
     const proxied: string[] = []
     const proxy = createServer((req, res) => {

@@ -11,8 +11,8 @@ import { ensurePrivateFolder, orNotStored } from './private-files.ts'
 
 /**
  * `sallyport curl`: the system's curl, with the handle. It gets that in its configuration, by stdin: on its command line
- * every user of the machine could read it. That
- * comes last, as curl goes by the last word. Its own configuration file is left out: what stands there is not looked through.
+ * every user of the machine could read it. Ours comes last, as curl goes by the last word; the person's own configuration
+ * file is left out: what stands there is not looked through.
  */
 export async function curl(args: readonly string[], terminal: Terminal): Promise<number> {
   const { given, others } = splitOwn(args)
