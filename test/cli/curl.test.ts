@@ -41,7 +41,7 @@ describe('sallyport curl', () => {
 
     const text = readFileSync(seen, 'utf8')
     assert.match(text, /-q --url .*\/auth\/session --config -/)
-    assert.match(text, /-q --config \/dev\/fd\/3 --url .*\/auth\/session -d @-/)
+    assert.match(text, /-q --url .*\/auth\/session -d @- --config \/dev\/fd\/3/)
     assert.ok(!text.includes(handle))
   })
 
