@@ -40,8 +40,8 @@ describe('sallyport curl', () => {
     await home.run(['curl', '/auth/session', '-d', '@-'])
 
     const text = readFileSync(seen, 'utf8')
-    assert.match(text, /-q --config - --url .*\/auth\/session/)
-    assert.match(text, /-q --config \/dev\/fd\/3 --url .*\/auth\/session -d @-/)
+    assert.match(text, /-q --url .*\/auth\/session --config -/)
+    assert.match(text, /-q --url .*\/auth\/session -d @- --config \/dev\/fd\/3/)
     assert.ok(!text.includes(handle))
   })
 

@@ -1,13 +1,21 @@
 import { spawn } from 'node:child_process'
-import type { CallProgram } from './secret-place.ts'
+import { abortable } from './interrupts.ts'
+import type { CallProgram, ProgramResult } from './secret-place.ts'
 
 // A keychain may ask the person for a password in a window of its own; nobody there must not mean forever.
 const timeoutMs = 60_000
 
 /** Runs a program and collects what it says. Secrets go over stdin: every user of the machine can read arguments. */
-export const callProgram: CallProgram = (program, args, input) =>
-  new Promise(resolve => {
-    const child = spawn(program, [...args], { stdio: ['pipe', 'pipe', 'pipe'], timeout: timeoutMs, windowsHide: true })
+export const callProgram: CallProgram = (program, args, input) => call(program, args, input, undefined)
+
+/** The same, and ends the program when the person has given up. */
+export function callProgramUntil(signal: AbortSignal): CallProgram {
+  return (program, args, input) => abortable(call(program, args, input, signal), signal)
+}
+
+function call(program: string, args: readonly string[], input: string, signal: AbortSignal | undefined): Promise<ProgramResult> {
+  return new Promise(resolve => {
+    const child = spawn(program, [...args], { stdio: ['pipe', 'pipe', 'pipe'], timeout: timeoutMs, windowsHide: true, signal })
     const [out, err]: [Buffer[], Buffer[]] = [[], []]
     let problem: string | null = null
     child.stdout.on('data', (chunk: Buffer) => out.push(chunk))
@@ -23,3 +31,4 @@ export const callProgram: CallProgram = (program, args, input) =>
     child.on('close', settle)
     child.stdin.end(input)
   })
+}

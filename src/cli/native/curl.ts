@@ -11,7 +11,8 @@ import { ensurePrivateFolder, orNotStored } from './private-files.ts'
 
 /**
  * `sallyport curl`: the system's curl, with the handle. It gets that in its configuration, by stdin: on its command line
- * every user of the machine could read it. Its own configuration file is left out: what stands there is not looked through.
+ * every user of the machine could read it. Ours comes last, as curl goes by the last word; the person's own configuration
+ * file is left out: what stands there is not looked through.
  */
 export async function curl(args: readonly string[], terminal: Terminal): Promise<number> {
   const { given, others } = splitOwn(args)
@@ -22,7 +23,7 @@ export async function curl(args: readonly string[], terminal: Terminal): Promise
   const stderr = isVerbose ? 'pipe' : 'inherit'
 
   if (!readsStdin) {
-    return runChild(['curl', '-q', '--config', '-', ...read], { stdio: ['pipe', 'inherit', stderr] }, child => {
+    return runChild(['curl', '-q', ...read, '--config', '-'], { stdio: ['pipe', 'inherit', stderr] }, child => {
       child.stdin?.on('error', () => {})
       child.stdin?.end(config)
       passMasked(child.stderr, held.handle)
@@ -32,7 +33,7 @@ export async function curl(args: readonly string[], terminal: Terminal): Promise
   const descriptor = orNotStored(stateFolder(place), () => openUnnamed(place, config))
   try {
     const stdio = ['inherit', 'inherit', stderr, descriptor] as const
-    return await runChild(['curl', '-q', '--config', '/dev/fd/3', ...read], { stdio: [...stdio] }, child =>
+    return await runChild(['curl', '-q', ...read, '--config', '/dev/fd/3'], { stdio: [...stdio] }, child =>
       passMasked(child.stderr, held.handle),
     )
   } finally {

@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util'
 import { durationForm, parseDuration } from '../../config/durations.ts'
 import { CommandError, exitCode, type Terminal, UsageError } from '../terminal.ts'
 import { discover } from './authorization-server.ts'
-import { callProgram } from './call-program.ts'
+import { callProgram, callProgramUntil } from './call-program.ts'
 import { choosePlace, lockNameOf, openPlace, type StoreKind } from './credential-store.ts'
 import { systemClock } from './device-flow.ts'
 import { herePlace, stateFolder } from './folders.ts'
@@ -46,9 +46,11 @@ export async function login(args: readonly string[], terminal: Terminal): Promis
       const chosen = chooseGateway(values, place)
       if ((terminal.env.SALLYPORT_TOKEN ?? '') !== '')
         terminal.remark('SALLYPORT_TOKEN is set: other commands use it, and not what this sign-in gives, until it is unset.')
-      const secrets = await choosePlace(store ?? chosen.store ?? undefined, kind => openPlace(kind, place, callProgram), terminal.remark)
-      if (values['no-wait'])
-        return beginLater({ chosen, store: secrets.kind, scope: values.scope, place, terminal, json: values.json, signal })
+      const open = (kind: StoreKind) => openPlace(kind, place, callProgramUntil(signal))
+      const { kind } = await choosePlace(store ?? chosen.store ?? undefined, open, terminal.remark)
+      // Once there is something to keep, Ctrl-C comes too late: it is stored, or revoked.
+      const secrets = openPlace(kind, place, callProgram)
+      if (values['no-wait']) return beginLater({ chosen, store: kind, scope: values.scope, place, terminal, json: values.json, signal })
 
       const lock = await waitForTurn(join(stateFolder(place), lockNameOf(chosen)), { chosen, place, terminal, lifeMs: timeoutMs, signal })
       if (lock === null) return reportOther(chosen, place, terminal, values.json)

@@ -36,9 +36,9 @@ export async function runCommand(args: readonly string[], terminal: Terminal): P
   if (program === undefined) throw new UsageError('which command? Give it after --')
   const wish = readDelegation(values, program)
 
-  // Around all of it: a signal that ended us between the exchange and the revocation would leave a handle behind.
+  const held = await findHeld(values, herePlace(terminal.env), Date.now())
+  // Around all the rest: a signal that ended us between the exchange and the revocation would leave a handle behind.
   return withInterrupts(async interrupted => {
-    const held = await findHeld(values, herePlace(terminal.env), Date.now())
     const server = await discover(held.gateway, interrupted)
     // Not broken off: the gateway may have made the handle, and only its answer says which one to revoke.
     const say = () => terminal.remark('sallyport: cancelled: waits for the gateway to say which handle to revoke')
