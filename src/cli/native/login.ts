@@ -12,7 +12,7 @@ import { withJsonErrors } from './json-answer.ts'
 import { keepSignIn } from './keep-sign-in.ts'
 import { openBrowser } from './open-browser.ts'
 import { beginLater, finishLater } from './pending-login.ts'
-import { chooseGateway, gatewayOptions } from './profiles.ts'
+import { chooseGateway, gatewayOptions, requireScopes } from './profiles.ts'
 import { reportKept, reportOther } from './report-sign-in.ts'
 import { signIn } from './sign-in.ts'
 import { lookAround, whyNoBrowser } from './surroundings.ts'
@@ -36,8 +36,8 @@ export async function login(args: readonly string[], terminal: Terminal): Promis
   return withJsonErrors(args, terminal, async () => {
     const { values } = parseArgs({ args: [...args], options })
     const [port, store, timeoutMs] = [readPort(values.port), readStore(values.store), readTimeout(values.timeout)]
-    if (values.resume !== undefined && values['no-wait'])
-      throw new UsageError('--no-wait begins a sign-in, and --resume ends it: give one of them')
+    requireScopes(values.scope)
+    if (values.resume !== undefined) requireNothingBut(values)
     const place = herePlace(terminal.env)
 
     return withInterrupts(async interrupted => {
@@ -50,7 +50,17 @@ export async function login(args: readonly string[], terminal: Terminal): Promis
       const { kind } = await choosePlace(store ?? chosen.store ?? undefined, open, terminal.remark)
       // Once there is something to keep, Ctrl-C comes too late: it is stored, or revoked.
       const secrets = openPlace(kind, place, callProgram)
-      if (values['no-wait']) return beginLater({ chosen, store: kind, scope: values.scope, place, terminal, json: values.json, signal })
+      if (values['no-wait'])
+        return beginLater({
+          chosen,
+          store: kind,
+          scope: values.scope,
+          isDeviceOnly: values.device,
+          place,
+          terminal,
+          json: values.json,
+          signal,
+        })
 
       const lock = await waitForTurn(join(stateFolder(place), lockNameOf(chosen)), { chosen, place, terminal, lifeMs: timeoutMs, signal })
       if (lock === null) return reportOther(chosen, place, terminal, values.json)
@@ -87,6 +97,13 @@ export async function login(args: readonly string[], terminal: Terminal): Promis
       }
     })
   })
+}
+
+/** What a sign-in is for was decided when it began. */
+function requireNothingBut(values: { readonly [Name in keyof typeof options]?: string | boolean }): void {
+  if (values['no-wait']) throw new UsageError('--no-wait begins a sign-in, and --resume ends it: give one of them')
+  const given = (['gateway', 'profile', 'scope', 'store', 'port', 'device', 'no-browser'] as const).find(name => values[name])
+  if (given !== undefined) throw new UsageError(`--${given} is for the sign-in that --no-wait begins: leave it out`)
 }
 
 function timeoutOf(ms: number): AbortSignal {

@@ -18,7 +18,7 @@ import { readPasted } from './pasted.ts'
 import { orNotStored, readPrivate, removePrivate, writePrivate } from './private-files.ts'
 import type { Chosen } from './profiles.ts'
 import { reportKept, reportOther } from './report-sign-in.ts'
-import type { Issued } from './token-call.ts'
+import { type Issued, OAuthError } from './token-call.ts'
 import { waitForTurn } from './wait-for-turn.ts'
 
 /** A sign-in that one process began and another will end. Holds secrets: its file is this user's alone. */
@@ -47,13 +47,18 @@ const idForm = /^[0-9a-f]{16}$/
  * by which name `finishLater` goes on.
  */
 export async function beginLater(
-  deps: LaterDeps & { readonly chosen: Chosen; readonly store: StoreKind; readonly scope: string | undefined },
+  deps: LaterDeps & {
+    readonly chosen: Chosen
+    readonly store: StoreKind
+    readonly scope: string | undefined
+    readonly isDeviceOnly: boolean
+  },
 ): Promise<number> {
-  const { chosen, store, scope, place, terminal, json, signal } = deps
+  const { chosen, store, scope, isDeviceOnly, place, terminal, json, signal } = deps
   orNotStored(folderOf(place), () => forgetOld(place))
   const server = await discover(chosen.gateway, signal)
   const now = Date.now()
-  const device = server.deviceEndpoint === null ? null : await beginDevice(server, { scope, now, signal })
+  const device = await beginDeviceWhereGiven(server, { scope, now, signal }, isDeviceOnly)
   const attempt = device === null ? await beginUnheard(server, chosen, scope, signal) : null
   const until = device?.expiresAt ?? now + attemptLifeMs
   const id = randomBytes(8).toString('hex')
@@ -119,6 +124,22 @@ async function obtain(server: AuthorizationServer, { device, attempt }: PendingL
   if (params === null || !isOurs(attempt, params))
     throw new UsageError(`on stdin, give the address that the browser ended at: it begins with ${attempt.redirectUri}?`)
   return redeem(server, attempt, params, signal)
+}
+
+/** @param mustBeGiven whether it is the only way. @returns null where this program can have none */
+async function beginDeviceWhereGiven(
+  server: AuthorizationServer,
+  wish: Parameters<typeof beginDevice>[1],
+  mustBeGiven: boolean,
+): Promise<DeviceAttempt | null> {
+  if (server.deviceEndpoint === null && !mustBeGiven) return null
+  try {
+    return await beginDevice(server, wish)
+  } catch (error) {
+    // A gateway may give codes to other clients alone.
+    if (mustBeGiven || !(error instanceof OAuthError) || error.error !== 'unauthorized_client') throw error
+    return null
+  }
 }
 
 /** For an answer that is read off the address bar: the port is a free one, and nothing listens on it any more. */

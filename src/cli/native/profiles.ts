@@ -47,6 +47,11 @@ export function rememberProfile(name: string, profile: Profile, place: Place): v
   orNotStored(configFolder(place), () => writePrivate(fileOf(place), `${JSON.stringify({ profiles }, null, 2)}\n`))
 }
 
+/** @throws {UsageError} for none: the gateway would take that for all that there are */
+export function requireScopes(scope: string | undefined): void {
+  if (scope?.trim() === '') throw new UsageError('--scope is empty: name what you ask for, such as orders.read')
+}
+
 function readProfiles(place: Place): Readonly<Record<string, Profile>> {
   const text = orNotStored(fileOf(place), () => readConfig(fileOf(place)))
   if (text === null) return {}

@@ -8,7 +8,7 @@ import { type Delegation, delegate } from './delegate.ts'
 import { herePlace } from './folders.ts'
 import { findHeld, type Held, loginNeeded } from './held.ts'
 import { withInterrupts } from './interrupts.ts'
-import { gatewayOptions } from './profiles.ts'
+import { gatewayOptions, requireScopes } from './profiles.ts'
 import { type Issued, OAuthError, revokeHandle } from './token-call.ts'
 import { askWho } from './whoami.ts'
 
@@ -63,6 +63,7 @@ function readDelegation(
 ): Delegation {
   const { scope, ttl = '', name = basename(program), route: routes = null, 'max-calls': maxCalls = null } = values
   if (scope === undefined) throw new UsageError('what may the command do? Give --scope; sallyport status says what there is')
+  requireScopes(scope)
   const ttlMs = durationForm.test(ttl) ? parseDuration(ttl) : 0
   if (ttlMs < 1000 || ttlMs > longestTtlMs) throw new UsageError('--ttl is a duration from 1s to 8h, such as 15m')
   if (maxCalls !== null && !/^[1-9]\d{0,6}$/.test(maxCalls)) throw new UsageError('--max-calls is a whole number from 1')
