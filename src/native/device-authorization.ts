@@ -10,7 +10,7 @@ import { type BeginSession, codeRefused, parseCode } from './begin-session.ts'
 import { clientOf } from './client-of.ts'
 import { type DeviceRequests, deviceLifeMs } from './device-requests.ts'
 import { OAuthError } from './oauth-error.ts'
-import { readBodyParams } from './read-form.ts'
+import { readBodyParams, required } from './read-form.ts'
 import type { Resources } from './resources.ts'
 import type { Grant } from './token.ts'
 
@@ -87,7 +87,7 @@ export function createRedeemDeviceCode({ devices, session, now }: RedeemDeviceCo
 
   return async function redeemDeviceCode(request) {
     requireDevice(request.client)
-    const code = parseCode(request.params.get('device_code') ?? '')
+    const code = parseCode(required(request.params, 'device_code'))
     const found = code === null ? null : await devices.open(code)
     if (code === null || found === null) throw codeRefused({ reason: 'code_unknown' })
     if (found.ask.clientId !== request.client.id) throw codeRefused({ reason: 'client_mismatch' })

@@ -25,6 +25,13 @@ export function readBodyParams(req: Request): URLSearchParams {
   return readOAuthParams(String(req.body ?? ''))
 }
 
+/** The value of a parameter that cannot be left out. @throws {OAuthError} `invalid_request` (RFC 6749 §5.2) */
+export function required(params: URLSearchParams, name: string): string {
+  const value = params.get(name)
+  if (value === null) throw new OAuthError('invalid_request', `The ${name} is missing.`)
+  return value
+}
+
 /** Of a form of our own pages: there a permission is a box that is ticked, each of the same name. */
 export function readPageForm(req: Request): URLSearchParams {
   return readOAuthParams(String(req.body ?? ''), ['scope'])

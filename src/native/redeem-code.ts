@@ -3,6 +3,7 @@ import { isSame } from '../auth/proofs.ts'
 import { isDocumentId } from '../config/native-clients.ts'
 import { type BeginSession, codeRefused, parseCode } from './begin-session.ts'
 import { type CodeGrant, type Codes, codeLifeMs } from './codes.ts'
+import { required } from './read-form.ts'
 import { mayRedirect } from './redirects.ts'
 import { narrowResources, type Resources } from './resources.ts'
 import type { Grant, TokenRequest } from './token.ts'
@@ -27,7 +28,7 @@ const verifierForm = /^[A-Za-z0-9._~-]{43,128}$/
  */
 export function createRedeemCode({ codes, resources, session, now }: RedeemCodeDeps): Grant {
   return async function redeemCode(request) {
-    const code = parseCode(request.params.get('code') ?? '')
+    const code = parseCode(required(request.params, 'code'))
     if (code === null) throw codeRefused({ reason: 'code_unknown' })
     const opened = await codes.open(code)
     if (opened === null) throw await session.replayed(code, request)

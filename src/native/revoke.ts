@@ -11,8 +11,7 @@ import type { Credential } from '../session/session.ts'
 import { subjectOf } from '../session/subject.ts'
 import type { Endings } from '../tokens/endings.ts'
 import { clientOf } from './client-of.ts'
-import { OAuthError } from './oauth-error.ts'
-import { readBodyParams } from './read-form.ts'
+import { readBodyParams, required } from './read-form.ts'
 
 export interface RevokeHandleDeps {
   readonly clients: NativeClients
@@ -35,9 +34,7 @@ export function createRevokeHandle({ clients, families, endings, brake, audit }:
     const params = readBodyParams(req)
     const { authorization } = req.headers
     if (authorization !== undefined || params.has('client_id')) clientOf(clients, authorization, params)
-    const token = params.get('token')
-    if (token === null) throw new OAuthError('invalid_request', 'The token is missing.')
-
+    const token = required(params, 'token')
     const credential = parseHandle(token)
     const family = credential === null ? null : await families.read(credential)
     if (credential !== null && family?.state === 'live' && family.signedIn.record.client !== undefined) {

@@ -86,6 +86,7 @@ describe('POST /oauth/token', () => {
       await post(gateway, '/oauth/token', { client_id: 'cli', grant_type: 'password', username: 'a', password: 'b' }),
       await post(gateway, '/oauth/token', { client_id: 'cli', grant_type: 'refresh_token', refresh_token: 'x' }),
       await post(gateway, '/oauth/token', { client_id: 'cli', grant_type: 'authorization_code' }),
+      await post(gateway, '/oauth/token', { client_id: 'cli', grant_type: 'urn:ietf:params:oauth:grant-type:device_code' }),
       await post(gateway, '/oauth/token', {
         client_id: 'cli',
         grant_type: 'authorization_code',
@@ -103,7 +104,8 @@ describe('POST /oauth/token', () => {
         [400, 'invalid_request'],
         [400, 'unsupported_grant_type'],
         [400, 'unsupported_grant_type'],
-        [400, 'invalid_grant'],
+        [400, 'invalid_request'],
+        [400, 'invalid_request'],
         [400, 'invalid_grant'],
       ],
     )
