@@ -100,6 +100,8 @@ export function createHome(t: TestContext): Home {
     // A group of its own, so that what it started ends with it.
     const child = spawn(first, words, { env: { ...env, ...options.env }, stdio: ['pipe', 'pipe', 'pipe'], detached: true })
     t.after(() => endGroup(child))
+    // One that ended without reading its stdin is judged by its exit code.
+    child.stdin.on('error', () => {})
     child.stdin.end(options.input ?? '')
     return follow(child)
   }
@@ -123,6 +125,7 @@ export function createHome(t: TestContext): Home {
       const command = `exec ${[process.execPath, program, ...args].map(word => `'${word}'`).join(' ')}`
       const child = spawn('script', ['-qefc', command, '/dev/null'], { env: { ...env, ...options.env }, stdio: ['pipe', 'pipe', 'pipe'] })
       t.after(() => child.kill('SIGKILL'))
+      child.stdin.on('error', () => {})
       return { ...follow(child), type: text => void child.stdin.write(text) }
     },
     forgetBrowser: () => rmSync(noted),
