@@ -74,8 +74,16 @@ export function callerOf({ token, require }: RouteRule, signedIn: SignedIn): Cal
   return withToken(signedIn, held)
 }
 
+/** Made once for each token: a string that is put together is copied when it is looked at, with every request anew. */
+const bearers = new WeakMap<KeptToken, string>()
+
 function withToken(signedIn: SignedIn, token: KeptToken): Caller {
-  return { signedIn, token, authorization: `Bearer ${token.token}` }
+  let authorization = bearers.get(token)
+  if (authorization === undefined) {
+    authorization = `Bearer ${token.token}`
+    bearers.set(token, authorization)
+  }
+  return { signedIn, token, authorization }
 }
 
 function withoutToken(signedIn: SignedIn | null): Caller {

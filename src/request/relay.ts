@@ -68,7 +68,8 @@ export class Relay implements Passenger {
   constructor(parts: RelayParts) {
     this.#parts = parts
     this.#pool = parts.pool
-    parts.res.once('close', this.#leave)
+    // Never taken off: what is settled stays as it is.
+    parts.res.on('close', this.#leave)
   }
 
   start(): void {
@@ -277,7 +278,6 @@ export class Relay implements Passenger {
     this.#isSettled = true
     this.#disarm()
     this.#unwatch?.()
-    this.#parts.res.off('close', this.#leave)
   }
 
   #arm(code: 'upstream_busy' | 'upstream_timeout', ms: number): void {
