@@ -74,7 +74,7 @@ export function callerOf({ token, require }: RouteRule, signedIn: SignedIn): Cal
   return withToken(signedIn, held)
 }
 
-/** Made once for each token: a string that is put together is copied when it is looked at, with every request anew. */
+/** Made once for each token: a string that was just put together is copied when it is first looked at. */
 const bearers = new WeakMap<KeptToken, string>()
 
 function withToken(signedIn: SignedIn, token: KeptToken): Caller {
