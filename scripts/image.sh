@@ -80,7 +80,7 @@ case $engine in
     mkfifo "$work/input"
     # shellcheck disable=SC2016
     run node -e 'const { spawn } = require("node:child_process")
-      const program = spawn("node", ["/app/dist/cli/main.js", "serve"], { stdio: ["ignore", "inherit", "inherit"] })
+      const program = spawn("node", ["--max-semi-space-size=8", "/app/dist/cli/main.js", "serve"], { stdio: ["ignore", "inherit", "inherit"] })
       program.on("exit", code => process.exit(code ?? 1))
       process.stdin.resume().on("end", () => program.kill("SIGTERM"))' < "$work/input" > "$work/log" 2>&1 &
     running=$!

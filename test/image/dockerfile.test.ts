@@ -25,7 +25,7 @@ describe('Dockerfile', () => {
     assert.match(user, /^[1-9]\d{3,}:[1-9]\d{3,}$/)
     assert.deepEqual(
       [...execForm(inImage('ENTRYPOINT')[0] ?? ''), ...execForm(inImage('CMD')[0] ?? '')],
-      ['node', '/app/dist/cli/main.js', 'serve'],
+      ['node', '--max-semi-space-size=8', '/app/dist/cli/main.js', 'serve'],
     )
     assert.equal(execForm(inImage('HEALTHCHECK')[0] ?? '')[0], 'node')
     assert.deepEqual(inImage('STOPSIGNAL'), ['SIGTERM'])

@@ -102,8 +102,8 @@ describe('the program in the image', () => {
     const [uid = 0, gid = 0] = user.split(':').map(Number)
     // Only root can be somebody else; another user is not root at least.
     const who = process.getuid?.() === 0 ? { uid, gid } : {}
-    const [, main = '', serve = ''] = [...execForm(inImage('ENTRYPOINT')[0] ?? ''), ...execForm(inImage('CMD')[0] ?? '')]
-    const args = [main.replace(/^\/app/, image.app), serve]
+    const [, ...said] = [...execForm(inImage('ENTRYPOINT')[0] ?? ''), ...execForm(inImage('CMD')[0] ?? '')]
+    const args = said.map(arg => arg.replace(/^\/app/, image.app))
     const { child, ports } = await serveStaged(t, image.node, args, { env: environment(), ...who })
     const check = (port: number) => {
       const [, flag = '', script = ''] = execForm(inImage('HEALTHCHECK')[0] ?? '')
