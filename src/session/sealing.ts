@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto'
+import { createCipheriv, createDecipheriv, createSecretKey, hkdfSync, type KeyObject, randomBytes } from 'node:crypto'
 import type { SealingKey } from '../config/config.ts'
 
 /** What a sealed record is: the seal vouches for all of it, so that no record passes for another. */
@@ -33,14 +33,19 @@ const format = '1'
 const ivBytes = 12
 const tagBytes = 16
 
-/** Seals with AES-256-GCM under keys derived by HKDF-SHA-256 for each record, so no key sees many IVs. */
+/**
+ * Seals with AES-256-GCM under keys derived by HKDF-SHA-256 for each record, so no key sees many IVs.
+ *
+ * All keys are key objects: one that is bytes costs Node 3 to 8 µs more each time, as much as the rest of it.
+ */
 export function createSealing(keys: readonly [SealingKey, ...SealingKey[]]): Sealing {
-  const byId = new Map(keys.map(entry => [entry.id, entry.key]))
-  const [first] = keys
-  const currentPrefix = `${format}.${first.id}.`
+  const byId = new Map(keys.map(entry => [entry.id, createSecretKey(entry.key)]))
+  const [{ id: firstId, key }] = keys
+  const firstKey = createSecretKey(key)
+  const currentPrefix = `${format}.${firstId}.`
 
   return {
-    seal: (name, plaintext, secret = '') => encrypt(derive(first.key, name, secret), first.id, name, plaintext),
+    seal: (name, plaintext, secret = '') => encrypt(derive(firstKey, name, secret), firstId, name, plaintext),
     open(name, sealed, secret = '') {
       const header = readHeader(sealed)
       if (header === null) return 'altered'
@@ -57,22 +62,22 @@ const dataKeyId = '-'
 
 /** Seals under a family's own data key (32 bytes). */
 export function sealUnder(dataKey: Buffer, name: RecordName, plaintext: string): string {
-  return encrypt(dataKey, dataKeyId, name, plaintext)
+  return encrypt(createSecretKey(dataKey), dataKeyId, name, plaintext)
 }
 
 /** Opens what `sealUnder` sealed; null when it is not that. */
 export function openUnder(dataKey: Buffer, name: Omit<RecordName, 'version'>, sealed: string): Opened | null {
   const header = readHeader(sealed)
   if (header === null || header.keyId !== dataKeyId) return null
-  const opened = decrypt(dataKey, header, name)
+  const opened = decrypt(createSecretKey(dataKey), header, name)
   return opened === 'altered' ? null : opened
 }
 
-function derive(key: Buffer, name: Omit<RecordName, 'version'>, secret: string): Buffer {
-  return Buffer.from(hkdfSync('sha256', key, secret, `sallyport ${name.type} ${name.key}`, 32))
+function derive(key: KeyObject, name: Omit<RecordName, 'version'>, secret: string): KeyObject {
+  return createSecretKey(Buffer.from(hkdfSync('sha256', key, secret, `sallyport ${name.type} ${name.key}`, 32)))
 }
 
-function encrypt(key: Buffer, keyId: string, name: RecordName, plaintext: string): string {
+function encrypt(key: KeyObject, keyId: string, name: RecordName, plaintext: string): string {
   const iv = randomBytes(ivBytes)
   const cipher = createCipheriv('aes-256-gcm', key, iv)
   cipher.setAAD(associatedData(keyId, name))
@@ -86,7 +91,7 @@ interface Header {
   readonly body: string
 }
 
-function decrypt(key: Buffer, header: Header, name: Omit<RecordName, 'version'>): Opened | 'altered' {
+function decrypt(key: KeyObject, header: Header, name: Omit<RecordName, 'version'>): Opened | 'altered' {
   const bytes = Buffer.from(header.body, 'base64url')
   if (bytes.length < ivBytes + tagBytes) return 'altered'
   const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(0, ivBytes), { authTagLength: tagBytes })

