@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
@@ -165,5 +165,17 @@ describe('Windows Data Protection', () => {
     await assert.rejects(broken.save(account, secret), { name: 'StoreTrouble', obstacle: 'other', message: /PowerShell ended with 1/ })
     await assert.rejects(silent.save(account, secret), { name: 'StoreTrouble', obstacle: 'other' })
     assert.deepEqual(readdirSync(folder), [])
+  })
+
+  it('says when the file is where none can be', async t => {
+    const folder = mkdtempSync(join(tmpdir(), 'sallyport-dpapi-'))
+    t.after(() => rmSync(folder, { recursive: true }))
+    const taken = join(folder, 'taken')
+    writeFileSync(taken, '')
+    const keychain = createWindowsKeychain(createPowerShell().call, taken)
+
+    const calls = [keychain.load(account), keychain.save(account, secret), keychain.remove(account)]
+
+    for (const call of calls) await assert.rejects(call, { name: 'StoreTrouble', obstacle: 'other', message: /taken/ })
   })
 })

@@ -1,5 +1,4 @@
-import { join } from 'node:path'
-import { readPrivate, removePrivate, writePrivate } from './private-files.ts'
+import { createFilePlace } from './credential-file.ts'
 import { type CallProgram, type ProgramResult, type SecretPlace, StoreTrouble } from './secret-place.ts'
 
 // Reads base64 from stdin and writes base64: no secret in an argument, no encoding to go wrong. -EncodedCommand, as
@@ -19,7 +18,8 @@ $made = [Security.Cryptography.ProtectedData]::${method}($given, $null, 'Current
  * @param folder where the sealed files are
  */
 export function createWindowsKeychain(call: CallProgram, folder: string, program = 'powershell.exe'): SecretPlace {
-  const fileOf = (account: string) => join(folder, `${account}.dpapi`)
+  const files = createFilePlace(folder)
+  const nameOf = (account: string) => `${account}.dpapi`
 
   async function transform(method: 'Protect' | 'Unprotect', input: string): Promise<string> {
     const encoded = Buffer.from(script(method), 'utf16le').toString('base64')
@@ -34,18 +34,16 @@ export function createWindowsKeychain(call: CallProgram, folder: string, program
     description: 'Windows Data Protection',
 
     async load(account) {
-      const sealed = readPrivate(fileOf(account))
+      const sealed = await files.load(nameOf(account))
       if (sealed === null) return null
       return Buffer.from(await transform('Unprotect', sealed), 'base64').toString('utf8')
     },
 
     async save(account, secret) {
-      writePrivate(fileOf(account), await transform('Protect', Buffer.from(secret, 'utf8').toString('base64')))
+      await files.save(nameOf(account), await transform('Protect', Buffer.from(secret, 'utf8').toString('base64')))
     },
 
-    async remove(account) {
-      return removePrivate(fileOf(account))
-    },
+    remove: account => files.remove(nameOf(account)),
   }
 }
 
